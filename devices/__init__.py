@@ -1,0 +1,1 @@
+"""Everything that speaks for a device: words, decoders, gateway, inventory, simulator, replay."""

@@ -1,0 +1,1 @@
+"""Command line and supervisor: the only place that knows every folder."""

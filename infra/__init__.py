@@ -1,0 +1,1 @@
+"""Servers, settings, migrations; knows no domain."""

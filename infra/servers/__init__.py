@@ -1,0 +1,1 @@
+"""Three sets of servers behind one interface."""

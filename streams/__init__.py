@@ -1,0 +1,1 @@
+"""The worker: judges, stores and aggregates readings exactly once."""

@@ -1,0 +1,1 @@
+"""Faust agents: wiring only."""
