@@ -1,0 +1,120 @@
+"""The language in which an entity set is described (18-088, chapter 8).
+
+A description knows the standard's names and the database's columns, and nothing of a version's wire: there is no `@iot.id`
+here. Reading views stand in schema `read` under the name of the table that they show, so `EntitySet.table` names both.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+
+class Kind(enum.Enum):
+    """What a property's values are: decides how they are compared, checked and written."""
+
+    STRING = "string"  # one text column
+    OBJECT = "object"  # one jsonb column holding a JSON object
+    JSON = "json"  # one jsonb column holding any JSON value
+    GEOMETRY = "geometry"  # one jsonb column holding GeoJSON, or what the entity's encodingType says
+    INSTANT = "instant"  # one timestamptz column
+    INTERVAL = "interval"  # two timestamptz columns, start and end; end NULL: an instant
+    NUMBER = "number"  # one numeric column
+    RESULT = "result"  # two columns: a number, or any other JSON value
+    QUALITY = "quality"  # four columns: client's resultQuality, flag, tests, ruleset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Property:
+    """A property of an entity: the standard's name, its kind and the columns of the view that hold it.
+
+    `mandatory`: a create without it is refused. `writable` False: derived by the platform, input is ignored.
+    `members` serves sub-properties from numeric columns of their own: `parameters/qc` is the column `flag`.
+    """
+
+    name: str
+    kind: Kind
+    columns: tuple[str, ...]
+    mandatory: bool = False
+    writable: bool = True
+    members: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forward:
+    """To one: `column` of this entity holds the target's id."""
+
+    column: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backward:
+    """To many: `column` of the target holds this entity's id."""
+
+    column: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Through:
+    """To many: rows of the link table `table` pair this entity (`own`) with the target (`other`)."""
+
+    table: str
+    own: str
+    other: str
+
+
+Join = Forward | Backward | Through
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Navigation:
+    """A relation to entities of the set `target`.
+
+    `mandatory`: a create without it is refused, unless the path of the request gives it.
+    """
+
+    name: str
+    target: str
+    join: Join
+    mandatory: bool = False
+
+    @property
+    def many(self) -> bool:
+        """Whether it leads to a collection."""
+        return not isinstance(self.join, Forward)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hidden:
+    """What anonymous readers must not see (decisions.md 8): rows whose `column` is an id of the view `read.{view}`."""
+
+    view: str
+    column: str = "id"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntitySet:
+    """One entity set. Every view has a column `id`.
+
+    `default_order` names the columns that order a collection before its id; `day_column`: ids carry the day of this column
+    (decisions.md 11).
+    """
+
+    name: str
+    singular: str
+    table: str
+    properties: tuple[Property, ...]
+    navigations: tuple[Navigation, ...]
+    hidden: Hidden | None = None
+    default_order: tuple[str, ...] = ()
+    day_column: str | None = None
+
+    def property(self, name: str) -> Property | None:
+        """Find a property by its name in any case."""
+        return next((p for p in self.properties if p.name.lower() == name.lower()), None)
+
+    def navigation(self, name: str) -> Navigation | None:
+        """Find a relation by its name in any case."""
+        return next((n for n in self.navigations if n.name.lower() == name.lower()), None)

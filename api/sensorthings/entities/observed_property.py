@@ -1,0 +1,18 @@
+"""ObservedProperty (18-088, 8.2.6)."""
+
+from __future__ import annotations
+
+from api.sensorthings.entities.model import Backward, EntitySet, Kind, Navigation, Property
+
+OBSERVED_PROPERTY = EntitySet(
+    name="ObservedProperties",
+    singular="ObservedProperty",
+    table="observed_property",
+    properties=(
+        Property(name="name", kind=Kind.STRING, columns=("name",), mandatory=True),
+        Property(name="definition", kind=Kind.STRING, columns=("definition",), mandatory=True),
+        Property(name="description", kind=Kind.STRING, columns=("description",), mandatory=True),
+        Property(name="properties", kind=Kind.OBJECT, columns=("properties",)),
+    ),
+    navigations=(Navigation(name="Datastreams", target="Datastreams", join=Backward(column="observed_property_id")),),
+)

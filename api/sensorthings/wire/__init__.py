@@ -1,0 +1,1 @@
+"""How a version of the standard looks on the wire: names, links, times."""
