@@ -1,26 +1,26 @@
 -- Figures that follow the rows, written in the same transaction. Keyed by flag, so that "only good" is a sum (decisions.md 16).
 -- Sums are numeric: exact, so they do not depend on the order of arrival (decisions.md 14).
-CREATE TABLE aggregate_quarter_hour (
-    datastream_id bigint      NOT NULL,
-    bucket        timestamptz NOT NULL,   -- its start
-    flag          smallint    NOT NULL,
-    n             integer     NOT NULL,   -- readings of any type
-    numbers       integer     NOT NULL,   -- those with a numeric result; mean = sum / numbers
-    sum           numeric     NOT NULL,
-    sum_squares   numeric     NOT NULL,
+-- One table for all spans: one upsert a batch, locked in sorted order. Readers see a view for each span (0005).
+CREATE TYPE aggregate_span AS ENUM ('quarter_hour', 'hour', 'day', 'month');   -- day and month: local to the Thing's timezone
+
+CREATE TABLE aggregate (
+    datastream_id bigint         NOT NULL,
+    span          aggregate_span NOT NULL,
+    bucket        timestamptz    NOT NULL,   -- its start
+    flag          smallint       NOT NULL,
+    n             integer        NOT NULL,   -- readings of any type
+    numbers       integer        NOT NULL,   -- those with a numeric result; mean = sum / numbers
+    sum           numeric        NOT NULL,
+    sum_squares   numeric        NOT NULL,
     min           double precision,
     max           double precision,
-    first_time    timestamptz NOT NULL,
+    first_time    timestamptz    NOT NULL,
     first_number  double precision,
-    last_time     timestamptz NOT NULL,
+    last_time     timestamptz    NOT NULL,
     last_number   double precision,
-    PRIMARY KEY (datastream_id, bucket, flag)
+    PRIMARY KEY (datastream_id, span, bucket, flag)
 ) WITH (fillfactor = 70);
-CREATE TABLE aggregate_hour (LIKE aggregate_quarter_hour INCLUDING ALL) WITH (fillfactor = 70);
-CREATE TABLE aggregate_day (LIKE aggregate_quarter_hour INCLUDING ALL) WITH (fillfactor = 70);   -- local days of the Thing's timezone
-CREATE INDEX aggregate_quarter_hour_bucket ON aggregate_quarter_hour (bucket);
-CREATE INDEX aggregate_hour_bucket ON aggregate_hour (bucket);
-CREATE INDEX aggregate_day_bucket ON aggregate_day (bucket);
+CREATE INDEX aggregate_bucket ON aggregate (span, bucket);
 
 -- One row per Datastream: exact count, span and latest value without a look at the readings.
 CREATE TABLE datastream_summary (

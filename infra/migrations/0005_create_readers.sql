@@ -16,9 +16,15 @@ CREATE VIEW read.observed_property AS SELECT * FROM observed_property;
 CREATE VIEW read.datastream AS SELECT * FROM datastream;
 CREATE VIEW read.feature_of_interest AS SELECT * FROM feature_of_interest;
 CREATE VIEW read.observation AS SELECT * FROM observation WHERE NOT deleted;
-CREATE VIEW read.aggregate_quarter_hour AS SELECT * FROM aggregate_quarter_hour;
-CREATE VIEW read.aggregate_hour AS SELECT * FROM aggregate_hour;
-CREATE VIEW read.aggregate_day AS SELECT * FROM aggregate_day;
+CREATE VIEW read.aggregate_quarter_hour AS
+    SELECT datastream_id, bucket, flag, n, numbers, sum, sum_squares, min, max, first_time, first_number, last_time, last_number
+      FROM aggregate WHERE span = 'quarter_hour';
+CREATE VIEW read.aggregate_hour AS
+    SELECT datastream_id, bucket, flag, n, numbers, sum, sum_squares, min, max, first_time, first_number, last_time, last_number
+      FROM aggregate WHERE span = 'hour';
+CREATE VIEW read.aggregate_day AS
+    SELECT datastream_id, bucket, flag, n, numbers, sum, sum_squares, min, max, first_time, first_number, last_time, last_number
+      FROM aggregate WHERE span = 'day';
 CREATE VIEW read.datastream_summary AS SELECT * FROM datastream_summary;
 CREATE VIEW read.revision AS SELECT * FROM revision;
 CREATE VIEW read.device_state AS SELECT * FROM device_state;
