@@ -1,0 +1,110 @@
+"""What PostgreSQL needs on every set of servers: settings, a password, the database."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import psutil
+import psycopg
+
+from infra.servers.asking import postgres_answers
+from infra.servers.server import MARK, DiskFullError, NotReadyError, Server, ServerError
+from infra.servers.set import kept_secret
+
+DATABASE = "grenzregion"
+OWNER = "grenzregion"
+
+# For two cores and a share of the machine's memory. Commits stay synchronous: a receipt promises that the row is on the disk.
+SETTINGS: dict[str, str] = {
+    "unix_socket_directories": "",
+    "password_encryption": "scram-sha-256",
+    "max_connections": "100",
+    "shared_buffers": "256MB",
+    "effective_cache_size": "1GB",
+    "work_mem": "16MB",
+    "maintenance_work_mem": "128MB",
+    "synchronous_commit": "on",
+    "max_wal_size": "2GB",
+    "checkpoint_timeout": "15min",
+    "random_page_cost": "1.1",
+    "jit": "off",
+    "max_locks_per_transaction": "256",  # a backfill of years touches hundreds of chunks
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "datestyle": "ISO",
+    "log_min_messages": "warning",
+    "log_checkpoints": "off",
+}
+
+INITDB_ENVIRONMENT = {"LC_ALL": "C", "TZ": "UTC"}
+INITDB_OPTIONS = [
+    f"--username={OWNER}",
+    "--auth=scram-sha-256",
+    "--encoding=UTF8",
+    "--locale-provider=builtin",
+    "--builtin-locale=C.UTF-8",
+    "--locale=C",
+]
+
+
+class Postgres(Server):
+    """A PostgreSQL whose data are in `data_dir/postgres/data`, reached by TCP with a kept password."""
+
+    name = "postgres"
+    stop_timeout_s = 30.0
+
+    def __init__(self, *, data_dir: Path, port: int = 0, settings: Mapping[str, str] | None = None) -> None:
+        super().__init__(data_dir=data_dir, port=port)
+        self._settings = dict(settings or {})
+
+    @property
+    def password(self) -> str:
+        """Password of the owning role, made once."""
+        return kept_secret(self.data_dir / "postgres.password")
+
+    def url(self, database: str = DATABASE) -> str:
+        """Address of a database of this server."""
+        return f"postgresql://{OWNER}:{self.password}@{self.host}:{self.port}/{database}"
+
+    def answers(self) -> bool:
+        """Ask, and make the platform's database at the first answer."""
+        if not postgres_answers(self.url("postgres")):
+            if self.pid is None and any("pre-existing shared memory block" in line for line in self.log_tail()):
+                self.start()  # children of a killed postmaster are still ending
+            return False
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            known = connection.execute("SELECT FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone()
+            if known is None:
+                connection.execute(f"CREATE DATABASE {DATABASE}")
+        return True
+
+    def options(self) -> list[str]:
+        """Command line of the server, but for where its data are."""
+        settings = {"listen_addresses": self.host, "port": str(self.port), **SETTINGS, **self._settings}
+        return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+
+    def forget_stranger(self) -> None:
+        """Remove a postmaster.pid whose id belongs to another program today (ids come back soon in containers)."""
+        lock = self.folder / "data" / "postmaster.pid"
+        try:
+            first = lock.read_text().split("\n", 1)[0]
+            process = psutil.Process(int(first)) if re.fullmatch(r"\d+", first) else None
+            if process is not None and process.environ().get(MARK) != str(self.folder):
+                lock.unlink()
+        except (FileNotFoundError, psutil.Error):
+            pass  # no such file; or no such process, which PostgreSQL sees itself
+
+
+def first_error(output: str) -> str:
+    """Return the line of a tool's output that tells most."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    return next((line for line in lines if "error" in line.lower()), lines[-1] if lines else "no word why")
+
+
+def not_made(folder: Path, output: str) -> ServerError:
+    """Return the error for a database directory that initdb did not make."""
+    if "No space left on device" in output:
+        return DiskFullError(f"postgres: no space left on the disk for {folder}")
+    return NotReadyError(f"postgres: {folder} could not be made: {first_error(output)}")

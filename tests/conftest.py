@@ -1,0 +1,104 @@
+"""Servers and databases for tests.
+
+- `server_set`: every test that asks for it runs on `embedded` and on `local`; started once, when first asked for.
+- `database`: conninfo of a new, migrated, empty database on `embedded`; `database_on_each`: on both sets, one after the other.
+
+`local` is skipped where it is not installed, and fails where `GRENZREGION_REQUIRE_LOCAL=1` (decisions.md 21).
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from infra.migrate import migrate
+from infra.servers import local
+from infra.servers.embedded import embedded_set
+from infra.servers.set import ServerSet
+
+REQUIRE_LOCAL = os.environ.get("GRENZREGION_REQUIRE_LOCAL") == "1"
+QUICK = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}  # of PostgreSQL, for databases that live one test
+TEMPLATE = "grenzregion_template"
+
+
+def pytest_report_header() -> str:
+    if local.is_installed():
+        return "servers: embedded and local"
+    return "servers: embedded only, for `local` is not installed (make servers)"
+
+
+class Servers:
+    """Sets of servers, started when first asked for, and the template database of each."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self._folder = folder
+        self._stack = stack
+        self._sets: dict[str, ServerSet] = {}
+        self._templates: set[str] = set()
+        self._numbers = itertools.count(1)
+
+    def get(self, name: str) -> ServerSet:
+        if name not in self._sets:
+            if name == "local" and not local.is_installed():
+                (pytest.fail if REQUIRE_LOCAL else pytest.skip)("`local` is not installed: make servers")
+            start = embedded_set if name == "embedded" else local.local_set
+            self._sets[name] = self._stack.enter_context(start(self._folder / name, postgres_settings=QUICK))
+        return self._sets[name]
+
+    def new_database(self, name: str) -> tuple[str, str]:
+        """Clone the template; returns the admin's conninfo and the new database's name."""
+        url = self.get(name).places.database_url
+        if name not in self._templates:
+            _make_template(url)
+            self._templates.add(name)
+        database = f"test_{next(self._numbers)}"
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {database} TEMPLATE {TEMPLATE}")
+        return url, database
+
+
+def in_database(url: str, database: str) -> str:
+    return url.rpartition("/")[0] + "/" + database
+
+
+def _make_template(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {TEMPLATE}")
+        migrate(in_database(url, TEMPLATE))
+        # TimescaleDB's workers must not hold the template while it is copied.
+        connection.execute(f"ALTER DATABASE {TEMPLATE} ALLOW_CONNECTIONS false")
+        connection.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", (TEMPLATE,))
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    with ExitStack() as stack:
+        yield Servers(tmp_path_factory.mktemp("servers"), stack)
+
+
+@pytest.fixture(scope="session", params=["embedded", "local"])
+def server_set(request: pytest.FixtureRequest, servers: Servers) -> ServerSet:
+    return servers.get(request.param)
+
+
+def _database(servers: Servers, name: str) -> Iterator[str]:
+    url, database = servers.new_database(name)
+    yield in_database(url, database)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {database} WITH (FORCE)")
+
+
+@pytest.fixture
+def database(servers: Servers) -> Iterator[str]:
+    yield from _database(servers, "embedded")
+
+
+@pytest.fixture
+def database_on_each(server_set: ServerSet, servers: Servers) -> Iterator[str]:
+    yield from _database(servers, server_set.name)
