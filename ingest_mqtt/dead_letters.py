@@ -1,0 +1,86 @@
+"""What the bridge itself refuses: a topic outside the names' grammar, an unusable identity, a message too large for a record.
+
+Pure functions. A refused message still travels through the log, marked with its reason, so that it ends among the dead letters with
+its original bytes (delivery.md 7); the worker stores it. Reasons are `code: detail`; the codes stand in docs/dead-letters.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+from ingest_mqtt.contract import RawMessage
+
+BAD_IDENTITY = "bad_identity"
+BAD_TOPIC = "bad_topic"
+TOO_LARGE = "too_large"
+REASONS = (BAD_IDENTITY, BAD_TOPIC, TOO_LARGE)
+
+MAX_MESSAGE_BYTES = 900_000  # topic and payload; a record stays below Kafka's 1 MB (decisions.md 7)
+KEPT_BYTES = 65_536  # of a message too large
+
+_UP = re.compile(r"region/1/([a-z0-9][a-z0-9_.-]{0,62})/([a-z0-9][a-z0-9_.-]{0,62})/up/[^/]+")
+_IDENTITY = {b"epoch": 0, b"seq": 1, b"first": 2}
+_TEN_TO_63_BITS = 19  # digits of 2^63 - 1
+_MAXIMUM = 2**63 - 1
+
+Identity = tuple[int | None, int | None, int | None]
+_NO_IDENTITY: Identity = (None, None, None)
+
+
+def device_of(topic: str) -> str | None:
+    """`tenant/device` of an up topic, None when the topic breaks the grammar of names (decisions.md 6)."""
+    match = _UP.fullmatch(topic)
+    return f"{match[1]}/{match[2]}" if match else None
+
+
+def read_topic(raw: bytes) -> tuple[str, str, str | None]:
+    """Topic as text that every store can hold, the partition's key, and the reason to refuse it."""
+    try:
+        topic = raw.decode()
+    except UnicodeDecodeError:
+        topic = raw.decode(errors="backslashreplace")
+        return topic, topic, f"{BAD_TOPIC}: not UTF-8"
+    if "\0" in topic:
+        topic = topic.replace("\0", "\\x00")
+        return topic, topic, f"{BAD_TOPIC}: contains U+0000"
+    device = device_of(topic)
+    if device is None:
+        return topic, topic, f"{BAD_TOPIC}: not region/1/TENANT/DEVICE/up/FORMAT with names of a-z, 0-9, '_', '.', '-'"
+    return topic, device, None
+
+
+def read_identity(user: list[tuple[bytes, bytes]]) -> tuple[Identity, str | None]:
+    """(epoch, seq, first) of a message's user properties, and the reason to refuse them (decisions.md 2 and 3)."""
+    found: list[int | None] = [None, None, None]
+    for name, value in user:
+        place = _IDENTITY.get(name)
+        if place is None:
+            continue
+        if found[place] is not None:
+            return _NO_IDENTITY, f"{BAD_IDENTITY}: {name.decode()} is given twice"
+        if not value.isdigit() or len(value) > _TEN_TO_63_BITS or (number := int(value)) > _MAXIMUM:
+            shown = value[:40].decode("ascii", errors="backslashreplace").replace("\0", "\\x00")
+            return _NO_IDENTITY, f"{BAD_IDENTITY}: {name.decode()} is not a decimal number below 2^63: {shown!r}"
+        found[place] = number
+    epoch, seq, first = found
+    if (epoch is None) != (seq is None):
+        return _NO_IDENTITY, f"{BAD_IDENTITY}: {'epoch' if epoch is None else 'seq'} is missing"
+    if first is not None and epoch is None:
+        return _NO_IDENTITY, f"{BAD_IDENTITY}: first without epoch and seq"
+    return (epoch, seq, first), None
+
+
+def shorten(message: RawMessage) -> RawMessage:
+    """Cut a message too large for a record to what a record can carry; its size and digest tell what was cut."""
+    size = len(message.payload)
+    digest = hashlib.sha256(message.payload).hexdigest()
+    return RawMessage(
+        topic=message.topic,
+        payload=message.payload[:KEPT_BYTES],
+        received_us=message.received_us,
+        epoch=message.epoch,
+        seq=message.seq,
+        first=message.first,
+        refused=f"{TOO_LARGE}: {size} bytes, kept {KEPT_BYTES}, SHA-256 of all {digest}",
+    )

@@ -1,0 +1,231 @@
+"""The log's end of the bridge: records go to Kafka until Kafka has confirmed them, whatever happens on the way.
+
+A record leaves memory only by its confirmation. A failed delivery is tried again; a producer that Kafka has fenced or that lost its
+state (a log that was made anew) is replaced and everything unconfirmed sent again. Repeats are harmless downstream (delivery.md 6).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import msgspec
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from ingest_mqtt.contract import RAW_TOPIC
+from ingest_mqtt.metrics import Figures
+
+_logger = logging.getLogger(__name__)
+
+_ADMIN_TIMEOUT_S = 3.0
+_RETRY_S = 0.5
+_NO_TOPIC = (KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION, KafkaError.UNKNOWN_TOPIC_OR_PART)  # noqa: SLF001 - librdkafka's names
+
+
+class PartitionsError(Exception):
+    """The topic exists with another number of partitions than the settings say."""
+
+
+class Record(msgspec.Struct, kw_only=True):
+    """One record: where it goes, the ordinals of its messages, and when it was made (monotonic seconds)."""
+
+    partition: int
+    value: bytes
+    ordinals: list[int]
+    made: float
+
+
+class RawLog:
+    """Producer of `readings.raw`. One thread; `poll` serves confirmations, which call `confirmed` with the record."""
+
+    def __init__(self, *, bootstrap: str, partitions: int, confirmed: Callable[[Record], None], figures: Figures) -> None:
+        self._bootstrap = bootstrap
+        self._partitions = partitions
+        self._confirmed = confirmed
+        self._figures = figures
+        self._unconfirmed: dict[int, Record] = {}  # by number, oldest first
+        self._waiting: deque[int] = deque()  # numbers that are still to be given to the producer
+        self._number = 0
+        self._generation = 0
+        self._retry_at = 0.0
+        self._topic_lost = False
+        self._broken = False
+        self._producer = self._new_producer()
+
+    def __len__(self) -> int:
+        """How many records Kafka has not confirmed."""
+        return len(self._unconfirmed)
+
+    def oldest(self) -> float | None:
+        """When the oldest unconfirmed record was made."""
+        return next(iter(self._unconfirmed.values())).made if self._unconfirmed else None
+
+    def ensure_topic(self) -> bool:
+        """Make the topic if it is not there; False when Kafka does not answer. Raises `PartitionsError`."""
+        admin = AdminClient({"bootstrap.servers": self._bootstrap, "socket.timeout.ms": 5_000, "log_level": 0})
+        try:
+            created: Any = admin.create_topics(
+                [NewTopic(RAW_TOPIC, num_partitions=self._partitions, replication_factor=-1)], operation_timeout=_ADMIN_TIMEOUT_S
+            )[RAW_TOPIC]
+            try:
+                created.result(_ADMIN_TIMEOUT_S)
+            except KafkaException as error:
+                if _code(error) != KafkaError.TOPIC_ALREADY_EXISTS:
+                    raise
+            found = admin.list_topics(RAW_TOPIC, timeout=_ADMIN_TIMEOUT_S).topics[RAW_TOPIC]
+        except (KafkaException, TimeoutError) as error:
+            _logger.warning("Kafka at %s does not give the topic %s: %s", self._bootstrap, RAW_TOPIC, error)
+            return False
+        if found.error is not None:
+            _logger.warning("Kafka at %s does not give the topic %s: %s", self._bootstrap, RAW_TOPIC, found.error)
+            return False
+        if len(found.partitions) != self._partitions:
+            raise PartitionsError(
+                f"topic {RAW_TOPIC} has {len(found.partitions)} partitions, GRENZREGION_PARTITIONS says {self._partitions}; "
+                "the number is fixed when the topic is made"
+            )
+        self._topic_lost = False
+        self._figures.kafka_up = True
+        return True
+
+    def send(self, record: Record) -> None:
+        """Take charge of a record."""
+        self._number += 1
+        self._unconfirmed[self._number] = record
+        self._waiting.append(self._number)
+        if len(self._waiting) == 1:
+            self._produce_waiting()
+
+    def poll(self, timeout_s: float = 0.0) -> None:
+        """Serve confirmations and errors, and send again what failed."""
+        self._producer.poll(timeout_s)
+        if not (self._broken or self._topic_lost or self._waiting):
+            return
+        now = time.monotonic()
+        if now < self._retry_at:
+            return
+        if self._broken:
+            self._replace_producer()
+        if self._topic_lost and not self.ensure_topic():
+            self._retry_at = now + _RETRY_S
+            return
+        self._produce_waiting()
+
+    def close(self, timeout_s: float) -> int:
+        """Wait until everything is confirmed, at most so long; how many records are not."""
+        deadline = time.monotonic() + timeout_s
+        while self._unconfirmed and time.monotonic() < deadline:
+            self.poll(0.05)
+        return len(self._unconfirmed)
+
+    def _produce_waiting(self) -> None:
+        waiting = self._waiting
+        while waiting:
+            number = waiting[0]
+            record = self._unconfirmed[number]
+            try:
+                self._producer.produce(
+                    RAW_TOPIC,
+                    value=record.value,
+                    partition=record.partition,
+                    on_delivery=partial(self._delivered, self._generation, number),
+                )
+            except BufferError:
+                return  # its queue is full: confirmations make room, the next poll goes on
+            except KafkaException as error:
+                self._failed(error.args[0])
+                return
+            waiting.popleft()
+            self._figures.records_out += 1
+
+    def _delivered(self, generation: int, number: int, error: KafkaError | None, _message: Message) -> None:
+        if generation != self._generation:
+            return
+        if error is None:
+            self._figures.kafka_up = True
+            self._confirmed(self._unconfirmed.pop(number))
+            return
+        self._waiting.append(number)
+        self._failed(error)
+
+    def _failed(self, error: KafkaError) -> None:
+        self._figures.kafka_errors += 1
+        if not self._broken and not self._topic_lost:
+            _logger.warning("Kafka did not take a record, it will be sent again: %s", error)
+        self._retry_at = time.monotonic() + _RETRY_S
+        if error.fatal():
+            self._broken = True
+        if error.code() in _NO_TOPIC:
+            self._topic_lost = self._broken = True
+
+    def _replace_producer(self) -> None:
+        """Start afresh: a fenced or fatally failed producer never sends again, and one whose topic was made anew may stumble."""
+        self._generation += 1
+        self._producer.purge()
+        self._producer = self._new_producer()
+        self._waiting = deque(self._unconfirmed)
+        self._broken = False
+        _logger.warning("a new Kafka producer sends %d unconfirmed records again", len(self._waiting))
+
+    def _new_producer(self) -> Producer:
+        return Producer(
+            {
+                "bootstrap.servers": self._bootstrap,
+                "enable.idempotence": True,
+                "acks": "all",
+                "message.timeout.ms": 0,  # for ever: nothing is given up while the process lives (delivery.md 4)
+                "linger.ms": 0,  # records are batches already
+                "compression.type": "lz4",
+                "queue.buffering.max.kbytes": 65_536,
+                "socket.timeout.ms": 10_000,
+                "reconnect.backoff.max.ms": 2_000,
+                "topic.metadata.propagation.max.ms": 2_000,
+                "statistics.interval.ms": 5_000,
+                "stats_cb": self._on_statistics,
+                "error_cb": self._on_error,
+                "logger": _librdkafka,
+            }
+        )
+
+    def _on_error(self, error: KafkaError) -> None:
+        self._figures.kafka_errors += 1
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001
+            self._figures.kafka_up = False
+        if error.fatal():
+            self._broken = True
+
+    def _on_statistics(self, text: str) -> None:
+        brokers: dict[str, dict[str, Any]] = json.loads(text)["brokers"]
+        self._figures.kafka_up = any(each["state"] == "UP" for each in brokers.values())
+
+
+class _Quieter(logging.Filter):
+    """librdkafka repeats the same line every second while a broker is away: each line once a minute is enough."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        key, now = record.getMessage().partition("(after")[0], time.monotonic()
+        if now - self._seen.get(key, -60.0) < 60.0:  # noqa: PLR2004
+            return False
+        if len(self._seen) > 100:  # noqa: PLR2004
+            self._seen.clear()
+        self._seen[key] = now
+        return True
+
+
+_librdkafka = logging.getLogger(f"{__name__}.librdkafka")
+_librdkafka.addFilter(_Quieter())
+
+
+def _code(error: KafkaException) -> int:
+    return error.args[0].code()
