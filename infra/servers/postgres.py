@@ -1,16 +1,21 @@
-"""What PostgreSQL needs on every set of servers: settings, a password, the database."""
+"""PostgreSQL as every set of servers runs it: settings, a password, the directory, the database."""
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import signal
+from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import psycopg
 
 from infra.servers.asking import postgres_answers
-from infra.servers.server import MARK, DiskFullError, NotReadyError, Server, ServerError
+from infra.servers.server import MARK, DiskFullError, NotReadyError, Order, Server, ServerError, User, carry_out
 from infra.servers.set import kept_secret
 
 DATABASE = "grenzregion"
@@ -38,8 +43,8 @@ SETTINGS: dict[str, str] = {
     "log_checkpoints": "off",
 }
 
-INITDB_ENVIRONMENT = {"LC_ALL": "C", "TZ": "UTC"}
-INITDB_OPTIONS = [
+_ENVIRONMENT = {"LC_ALL": "C", "TZ": "UTC"}
+_INITDB_OPTIONS = [
     f"--username={OWNER}",
     "--auth=scram-sha-256",
     "--encoding=UTF8",
@@ -55,9 +60,49 @@ class Postgres(Server):
     name = "postgres"
     stop_timeout_s = 30.0
 
-    def __init__(self, *, data_dir: Path, port: int = 0, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(self, *, data_dir: Path, port: int, settings: Mapping[str, str] | None, user: User | None) -> None:
         super().__init__(data_dir=data_dir, port=port)
         self._settings = dict(settings or {})
+        self._user = user
+
+    @abstractmethod
+    def find(self) -> tuple[Path, str]:
+        """Return the directory of the binaries and the path of `folder`, both as the server sees them."""
+
+    @abstractmethod
+    def order(self, argv: list[str]) -> Order:
+        """Tell how a program of PostgreSQL is run where it can see `folder`."""
+
+    def prepare(self) -> Order:
+        """Make the database directory when there is none."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o700)
+        self.hand_over(self.folder)
+        binaries, inside = self.find()
+        if not (self.folder / "data").exists():
+            self._make(binaries, inside)
+        self._forget_stranger()
+        order = self.order([str(binaries / "postgres"), "-D", f"{inside}/data", *self._options()])
+        return replace(order, stop_signal=signal.SIGINT)  # fast shutdown
+
+    def hand_over(self, path: Path) -> None:
+        """Make a file the server's own."""
+        if self._user is not None:
+            os.chown(path, self._user.uid, self._user.gid)
+
+    def _make(self, binaries: Path, inside: str) -> None:
+        new = self.folder / "new"  # renamed when complete, so that an interrupted start leaves no half database
+        shutil.rmtree(new, ignore_errors=True)
+        password = self.folder / "password"
+        password.touch(mode=0o600)
+        password.write_text(self.password)
+        self.hand_over(password)
+        order = self.order([str(binaries / "initdb"), f"--pgdata={inside}/new", f"--pwfile={inside}/password", *_INITDB_OPTIONS])
+        made = carry_out(replace(order, environment=_ENVIRONMENT))
+        password.unlink()
+        if made.returncode != 0:
+            raise _not_made(self.folder, made.stderr)
+        new.rename(self.folder / "data")
 
     @property
     def password(self) -> str:
@@ -80,12 +125,12 @@ class Postgres(Server):
                 connection.execute(f"CREATE DATABASE {DATABASE}")
         return True
 
-    def options(self) -> list[str]:
+    def _options(self) -> list[str]:
         """Command line of the server, but for where its data are."""
         settings = {"listen_addresses": self.host, "port": str(self.port), **SETTINGS, **self._settings}
         return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
 
-    def forget_stranger(self) -> None:
+    def _forget_stranger(self) -> None:
         """Remove a postmaster.pid whose id belongs to another program today (ids come back soon in containers)."""
         lock = self.folder / "data" / "postmaster.pid"
         try:
@@ -97,14 +142,14 @@ class Postgres(Server):
             pass  # no such file; or no such process, which PostgreSQL sees itself
 
 
-def first_error(output: str) -> str:
+def _first_error(output: str) -> str:
     """Return the line of a tool's output that tells most."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     return next((line for line in lines if "error" in line.lower()), lines[-1] if lines else "no word why")
 
 
-def not_made(folder: Path, output: str) -> ServerError:
+def _not_made(folder: Path, output: str) -> ServerError:
     """Return the error for a database directory that initdb did not make."""
     if "No space left on device" in output:
         return DiskFullError(f"postgres: no space left on the disk for {folder}")
-    return NotReadyError(f"postgres: {folder} could not be made: {first_error(output)}")
+    return NotReadyError(f"postgres: {folder} could not be made: {_first_error(output)}")

@@ -14,6 +14,7 @@ import contextlib
 import errno
 import json
 import os
+import pwd
 import signal
 import socket
 import subprocess
@@ -134,6 +135,17 @@ def carry_out(order: Order) -> subprocess.CompletedProcess[str]:
         pass_fds=order.files,
         cwd="/",
     )
+
+
+def unprivileged_user() -> User | None:
+    """Return whom root lends to servers that refuse root; None when the caller is not root."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        entry = pwd.getpwnam("nobody")
+    except KeyError:
+        raise ServerError("PostgreSQL refuses to run as root, and this system has no user `nobody`: run as another user") from None
+    return User(uid=entry.pw_uid, gid=entry.pw_gid)
 
 
 def free_port(*, neighbours: int = 0, host: str = "127.0.0.1") -> int:
