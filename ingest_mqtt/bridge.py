@@ -29,6 +29,7 @@ _logger = logging.getLogger(__name__)
 
 _TURN_S = 1.0  # longest sleep of the loop
 _CONFIRM_TURN_S = 0.005  # while Kafka owes confirmations: librdkafka's answers do not wake a select
+_NAP_S = 0.002  # after messages came: more of them are read in one go, at a fifth of the cost; a lone message never waits for it
 _HELD_BYTES = 64_000_000  # unconfirmed; beyond, the socket is not read. Acks alone do not hold back QoS 0
 _STOP_S = 8.0
 _TOPICS_CACHED = 50_000
@@ -97,14 +98,16 @@ class Bridge:
             timeout = min(timeout, 0.1)
         readable = self._wait(self._subscriber.fileno(), timeout, reading=reading)
         now = time.monotonic()
-        if readable:
-            self._take_in(self._subscriber.receive(now), now)
+        messages = self._subscriber.receive(now) if readable else []
+        self._take_in(messages, now)
         self._send_batches(now)
         self._log.poll()
         self._acknowledge(now)
         figures.last_turn = now
         figures.in_flight = len(self._acks)
         figures.oldest_unconfirmed = self._log.oldest()
+        if messages:
+            time.sleep(_NAP_S)
 
     def _wait(self, descriptor: int | None, timeout: float, *, reading: bool) -> bool:
         """Sleep until the broker sent something, at most so long; whether it did."""

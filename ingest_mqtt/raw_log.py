@@ -11,8 +11,9 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -71,9 +72,8 @@ class RawLog:
         """Make the topic if it is not there; False when Kafka does not answer. Raises `PartitionsError`."""
         admin = AdminClient({"bootstrap.servers": self._bootstrap, "socket.timeout.ms": 5_000, "log_level": 0})
         try:
-            created: Any = admin.create_topics(
-                [NewTopic(RAW_TOPIC, num_partitions=self._partitions, replication_factor=-1)], operation_timeout=_ADMIN_TIMEOUT_S
-            )[RAW_TOPIC]
+            wanted = NewTopic(RAW_TOPIC, num_partitions=self._partitions, replication_factor=-1)
+            created = cast("Future[None]", admin.create_topics([wanted], operation_timeout=_ADMIN_TIMEOUT_S)[RAW_TOPIC])
             try:
                 created.result(_ADMIN_TIMEOUT_S)
             except KafkaException as error:
