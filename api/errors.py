@@ -21,9 +21,10 @@ error", and its trace goes to the log.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from http import HTTPStatus
 from types import MappingProxyType
+from typing import Any
 
 import msgspec
 import psycopg
@@ -33,6 +34,14 @@ from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+
+from api.sensorthings.odata.errors import (
+    LimitExceededError,
+    MalformedQueryError,
+    NotServedError,
+    QueryError,
+    UnknownResourceError,
+)
 
 RETRY_AFTER_S = 5
 
@@ -52,7 +61,7 @@ class InvalidRequestError(ApiError):
 
 
 class InvalidQueryError(ApiError):
-    """The path or the query has wrong syntax; `position` counts characters from 0 in the decoded text."""
+    """The path or the query has wrong syntax; `position` counts characters from 1 in the decoded text."""
 
 
 class InvalidEntityError(ApiError):
@@ -139,8 +148,22 @@ _DRIVER_ERRORS: tuple[tuple[tuple[type[Exception], ...], type[ApiError], str], .
 
 def translate(error: Exception) -> ApiError | None:
     """Say in the API's words what a driver's error means to a client; None: it is a bug."""
-    if isinstance(error, ApiError):
-        return error
+    match error:
+        case ApiError():
+            return error
+        case MalformedQueryError():
+            return InvalidQueryError(str(error), position=error.position)
+        case LimitExceededError():
+            return InvalidQueryError(str(error))
+        case UnknownResourceError():
+            return UnknownEntityError(str(error))
+        case NotServedError():
+            return NotSupportedError(str(error))
+        case _:
+            return _of_driver(error)
+
+
+def _of_driver(error: Exception) -> ApiError | None:
     return next((kind(message) for drivers, kind, message in _DRIVER_ERRORS if isinstance(error, drivers)), None)
 
 
@@ -210,9 +233,12 @@ async def on_bug(_request: Request, _error: Exception) -> Response:
     return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal error")
 
 
-HANDLERS: Mapping[type[Exception], object] = MappingProxyType(
+Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
+
+HANDLERS: Mapping[int | type[Exception], Handler] = MappingProxyType(
     {
         ApiError: on_api_error,
+        QueryError: on_api_error,
         psycopg.Error: on_api_error,
         PoolTimeout: on_api_error,
         PoolClosed: on_api_error,

@@ -1,0 +1,70 @@
+"""The API's connections: pools that outlive a database that is away, and statements from files beside their callers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from psycopg import AsyncConnection
+from psycopg.conninfo import make_conninfo
+from psycopg_pool import AsyncConnectionPool
+
+from infra.settings import ApiSettings
+from streams.contract import READER_ROLE
+
+Pool = AsyncConnectionPool[AsyncConnection[Any]]
+
+_SESSION = "-c timezone=UTC -c datestyle=ISO -c intervalstyle=iso_8601 -c jit=off"
+_WRITE_TIMEOUT_MS = 30_000
+_WAIT_S = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pools:
+    """`reading` sees the views of schema `read` alone and can't write; `writing` is the owner's."""
+
+    reading: Pool
+    writing: Pool
+
+    async def open(self) -> None:
+        """Begin to connect; a database that is away is tried again when a request needs it."""
+        await self.reading.open(wait=False)
+        await self.writing.open(wait=False)
+
+    async def close(self) -> None:
+        """Give all connections back."""
+        await self.reading.close()
+        await self.writing.close()
+
+
+def make_pools(settings: ApiSettings) -> Pools:
+    """Make the pools of one process, not yet open."""
+    reader = (
+        f"{_SESSION} -c role={READER_ROLE} -c search_path=read,public -c default_transaction_read_only=on"
+        f" -c statement_timeout={settings.statement_timeout_ms}"
+    )
+    writer = f"{_SESSION} -c statement_timeout={_WRITE_TIMEOUT_MS} -c lock_timeout=15s -c idle_in_transaction_session_timeout=10s"
+    return Pools(
+        reading=_pool("reading", settings, options=reader, autocommit=True),
+        writing=_pool("writing", settings, options=writer, autocommit=False),
+    )
+
+
+def _pool(name: str, settings: ApiSettings, *, options: str, autocommit: bool) -> Pool:
+    size = max(1, settings.pool_size)
+    conninfo = make_conninfo(settings.database_url, options=options, connect_timeout=5, application_name=f"grenzregion-api-{name}")
+    return AsyncConnectionPool(
+        conninfo,
+        kwargs={"autocommit": autocommit},
+        min_size=min(2, size),
+        max_size=size,
+        timeout=_WAIT_S,
+        open=False,
+        name=name,
+    )
+
+
+def statement(beside: str, name: str) -> bytes:
+    """Read the SQL file `name` that stands beside the module `beside` (its `__file__`)."""
+    return Path(beside).with_name(name).read_bytes()

@@ -1,0 +1,31 @@
+"""The store of Observations as the API sees it: the streams' own, which judges, aggregates and commits."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+from streams import contract
+from streams.contract import NewObservation, NoFeatureError, UnknownDatastreamError
+
+Written = int | UnknownDatastreamError | NoFeatureError
+
+
+class Store(Protocol):
+    """Writes Observations; calls that come together share a transaction."""
+
+    async def write_observations(self, observations: Sequence[NewObservation]) -> Sequence[Written]:
+        """Give for each Observation, in order, its id or why it could not be written."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what is in flight and give the connections back."""
+        ...
+
+
+OpenStore = Callable[[str], Awaitable[Store]]
+
+
+async def open_store(database_url: str) -> Store:
+    """Open the streams' store."""
+    return await contract.ObservationStore.open(database_url)
