@@ -63,3 +63,32 @@ class UndecodableError(Exception):
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
+
+
+# Every code that a dead letter may carry, and what it means; docs/dead-letters.md lists them, a test compares.
+REASONS: dict[str, str] = {
+    "bad_topic": "the topic is not region/1/{tenant}/{device}/up/{format}",
+    "unknown_format": "the topic's last level is no known format",
+    "too_large": "the payload is longer than 256 KiB",
+    "too_many_readings": "the message has more than 10,000 readings",
+    "invalid_json": "the text is not JSON (RFC 8259)",
+    "invalid_cbor": "the bytes are not one CBOR item (RFC 8949)",
+    "invalid_text": "a text is not UTF-8, or has a lone surrogate or a NUL",
+    "too_deep": "nested too deeply",
+    "duplicate_key": "an object has the same key twice",
+    "wrong_type": "a field has a type that it may not have",
+    "missing_field": "a field that must be there is not",
+    "no_readings": "the message has no reading",
+    "bad_identity": "epoch, seq and first are not whole numbers of 0 to 2^63-1 that belong together",
+    "bad_name": "the property is no name of a channel",
+    "bad_time": "a time is not RFC 3339 with an offset, or does not exist, or an interval does not end after its start",
+    "relative_time": "a message with identity carries a time relative to now",
+    "bad_position": "the position is not [lon, lat] or [lon, lat, h] on Earth",
+    "not_finite": "a number is NaN or infinite",
+    "out_of_range": "a number is too large to be kept exactly",
+    "unsupported_version": "the SenML version is newer than this platform",
+    "must_understand": "a SenML field that must be understood is not",
+    "bad_base": "an earlier SenML record's base field was refused, so this record's meaning is unknown",
+    "unknown_unit": "the unit is no known UCUM code",
+    "wrong_unit": "the unit does not convert to the Datastream's",
+}
