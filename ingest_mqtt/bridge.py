@@ -14,15 +14,18 @@ import time
 from contextlib import ExitStack, suppress
 from types import FrameType
 
+from prometheus_client import CollectorRegistry, ProcessCollector
+
+from infra.log import PartitionsError
 from infra.settings import BridgeSettings
+from infra.telemetry import serve_telemetry
 from ingest_mqtt.acks import AckTracker
 from ingest_mqtt.batches import Batcher
 from ingest_mqtt.contract import RawMessage, encode_batch, partition_of
 from ingest_mqtt.dead_letters import MAX_MESSAGE_BYTES, read_identity, read_topic, shorten
-from ingest_mqtt.health import serve_health
-from ingest_mqtt.metrics import Figures
+from ingest_mqtt.metrics import Figures, FiguresCollector
 from ingest_mqtt.packets import Publish
-from ingest_mqtt.raw_log import PartitionsError, RawLog, Record
+from ingest_mqtt.raw_log import RawLog, Record
 from ingest_mqtt.subscriber import Account, Subscriber, SubscriberError
 
 _logger = logging.getLogger(__name__)
@@ -187,7 +190,17 @@ def run(settings: BridgeSettings) -> None:
         bridge = Bridge(settings)
         _stop_on_signals(bridge, stack)
         if settings.metrics_port:
-            stack.enter_context(serve_health(settings.metrics_port, bridge.figures))
+            registry, figures = CollectorRegistry(), bridge.figures
+            registry.register(FiguresCollector(figures, time.monotonic))
+            ProcessCollector(registry=registry)
+            stack.enter_context(
+                serve_telemetry(
+                    settings.metrics_port,
+                    registry,
+                    live=lambda: figures.standstill(time.monotonic()),
+                    ready=lambda: figures.complaints(time.monotonic()),
+                )
+            )
         try:
             left = bridge.run()
         except (SubscriberError, PartitionsError) as error:

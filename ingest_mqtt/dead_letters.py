@@ -7,8 +7,8 @@ its original bytes (delivery.md 7); the worker stores it. Reasons are `code: det
 from __future__ import annotations
 
 import hashlib
-import re
 
+from devices.topics import device_key, is_name
 from ingest_mqtt.contract import RawMessage
 
 BAD_IDENTITY = "bad_identity"
@@ -19,19 +19,12 @@ REASONS = (BAD_IDENTITY, BAD_TOPIC, TOO_LARGE)
 MAX_MESSAGE_BYTES = 900_000  # topic and payload; a record stays below Kafka's 1 MB (decisions.md 7)
 KEPT_BYTES = 65_536  # of a message too large
 
-_UP = re.compile(r"region/1/([a-z0-9][a-z0-9_.-]{0,62})/([a-z0-9][a-z0-9_.-]{0,62})/up/[^/]+")
 _IDENTITY = {b"epoch": 0, b"seq": 1, b"first": 2}
-_TEN_TO_63_BITS = 19  # digits of 2^63 - 1
+_LONGEST = 19  # digits of 2^63 - 1
 _MAXIMUM = 2**63 - 1
 
 Identity = tuple[int | None, int | None, int | None]
 _NO_IDENTITY: Identity = (None, None, None)
-
-
-def device_of(topic: str) -> str | None:
-    """`tenant/device` of an up topic, None when the topic breaks the grammar of names (decisions.md 6)."""
-    match = _UP.fullmatch(topic)
-    return f"{match[1]}/{match[2]}" if match else None
 
 
 def read_topic(raw: bytes) -> tuple[str, str, str | None]:
@@ -44,10 +37,10 @@ def read_topic(raw: bytes) -> tuple[str, str, str | None]:
     if "\0" in topic:
         topic = topic.replace("\0", "\\x00")
         return topic, topic, f"{BAD_TOPIC}: contains U+0000"
-    device = device_of(topic)
-    if device is None:
-        return topic, topic, f"{BAD_TOPIC}: not region/1/TENANT/DEVICE/up/FORMAT with names of a-z, 0-9, '_', '.', '-'"
-    return topic, device, None
+    key = device_key(topic)
+    if topic.startswith("region/") and not all(is_name(name) for name in topic.split("/")[2:4]):
+        return topic, key, f"{BAD_TOPIC}: tenant and device are names of 1 to 63 of a-z 0-9 _ . - beginning with a letter or digit"
+    return topic, key, None
 
 
 def read_identity(user: list[tuple[bytes, bytes]]) -> tuple[Identity, str | None]:
@@ -59,7 +52,7 @@ def read_identity(user: list[tuple[bytes, bytes]]) -> tuple[Identity, str | None
             continue
         if found[place] is not None:
             return _NO_IDENTITY, f"{BAD_IDENTITY}: {name.decode()} is given twice"
-        if not value.isdigit() or len(value) > _TEN_TO_63_BITS or (number := int(value)) > _MAXIMUM:
+        if not value.isdigit() or len(value) > _LONGEST or (number := int(value)) > _MAXIMUM:
             shown = value[:40].decode("ascii", errors="backslashreplace").replace("\0", "\\x00")
             return _NO_IDENTITY, f"{BAD_IDENTITY}: {name.decode()} is not a decimal number below 2^63: {shown!r}"
         found[place] = number

@@ -38,11 +38,14 @@ class Figures:
         """Seconds that the oldest unconfirmed record has waited; 0 when there is none."""
         return max(0.0, now - self.oldest_unconfirmed) if self.oldest_unconfirmed is not None else 0.0
 
+    def standstill(self, now: float) -> list[str]:
+        """Why the bridge counts as dead; empty when it lives."""
+        silent = now - self.last_turn
+        return [f"its loop stands still for {silent:.0f} s"] if silent > LOOP_LIMIT_S else []
+
     def complaints(self, now: float) -> list[str]:
         """Why the bridge is not ready; empty when it is. Health is what arrives and leaves, not what a library thinks."""
-        found: list[str] = []
-        if now - self.last_turn > LOOP_LIMIT_S:
-            found.append(f"its loop stands still for {now - self.last_turn:.0f} s")
+        found = self.standstill(now)
         if not self.subscribed:
             found.append("not subscribed at the MQTT broker")
         elif now - self.last_traffic > SILENCE_LIMIT_S:

@@ -11,15 +11,14 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
 
+from infra.log import LogError, PartitionsError, ensure_topic
+from infra.telemetry import RepeatFilter
 from ingest_mqtt.contract import RAW_TOPIC
 from ingest_mqtt.metrics import Figures
 
@@ -28,10 +27,6 @@ _logger = logging.getLogger(__name__)
 _ADMIN_TIMEOUT_S = 3.0
 _RETRY_S = 0.5
 _NO_TOPIC = (KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION, KafkaError.UNKNOWN_TOPIC_OR_PART)  # noqa: SLF001 - librdkafka's names
-
-
-class PartitionsError(Exception):
-    """The topic exists with another number of partitions than the settings say."""
 
 
 class Record(msgspec.Struct, kw_only=True):
@@ -70,27 +65,13 @@ class RawLog:
 
     def ensure_topic(self) -> bool:
         """Make the topic if it is not there; False when Kafka does not answer. Raises `PartitionsError`."""
-        admin = AdminClient({"bootstrap.servers": self._bootstrap, "socket.timeout.ms": 5_000, "log_level": 0})
         try:
-            wanted = NewTopic(RAW_TOPIC, num_partitions=self._partitions, replication_factor=-1)
-            created = cast("Future[None]", admin.create_topics([wanted], operation_timeout=_ADMIN_TIMEOUT_S)[RAW_TOPIC])
-            try:
-                created.result(_ADMIN_TIMEOUT_S)
-            except KafkaException as error:
-                if _code(error) != KafkaError.TOPIC_ALREADY_EXISTS:
-                    raise
-            found = admin.list_topics(RAW_TOPIC, timeout=_ADMIN_TIMEOUT_S).topics[RAW_TOPIC]
-        except (KafkaException, TimeoutError) as error:
-            _logger.warning("Kafka at %s does not give the topic %s: %s", self._bootstrap, RAW_TOPIC, error)
+            ensure_topic(self._bootstrap, RAW_TOPIC, self._partitions, _ADMIN_TIMEOUT_S)
+        except PartitionsError:
+            raise
+        except LogError as error:
+            _logger.warning("%s", error)
             return False
-        if found.error is not None:
-            _logger.warning("Kafka at %s does not give the topic %s: %s", self._bootstrap, RAW_TOPIC, found.error)
-            return False
-        if len(found.partitions) != self._partitions:
-            raise PartitionsError(
-                f"topic {RAW_TOPIC} has {len(found.partitions)} partitions, GRENZREGION_PARTITIONS says {self._partitions}; "
-                "the number is fixed when the topic is made"
-            )
         self._topic_lost = False
         self._figures.kafka_up = True
         return True
@@ -206,26 +187,5 @@ class RawLog:
         self._figures.kafka_up = any(each["state"] == "UP" for each in brokers.values())
 
 
-class _Quieter(logging.Filter):
-    """librdkafka repeats the same line every second while a broker is away: each line once a minute is enough."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._seen: dict[str, float] = {}
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        key, now = record.getMessage().partition("(after")[0], time.monotonic()
-        if now - self._seen.get(key, -60.0) < 60.0:  # noqa: PLR2004
-            return False
-        if len(self._seen) > 100:  # noqa: PLR2004
-            self._seen.clear()
-        self._seen[key] = now
-        return True
-
-
 _librdkafka = logging.getLogger(f"{__name__}.librdkafka")
-_librdkafka.addFilter(_Quieter())
-
-
-def _code(error: KafkaException) -> int:
-    return error.args[0].code()
+_librdkafka.addFilter(RepeatFilter())

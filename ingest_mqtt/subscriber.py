@@ -12,9 +12,11 @@ import socket
 import ssl
 from dataclasses import dataclass
 
+from devices.topics import UP_FILTER
 from ingest_mqtt import packets
 from ingest_mqtt.metrics import Figures
 from ingest_mqtt.packets import Connack, Disconnect, Publish, Suback
+from ingest_mqtt.rights import heartbeat_topic
 
 _logger = logging.getLogger(__name__)
 
@@ -58,24 +60,22 @@ class Account:
     share: str = ""
 
     @property
-    def heartbeat_topic(self) -> str:
-        """The bridge sends itself a message when devices are silent: health by traffic, all the way through the broker."""
-        return f"grenzregion/bridge/{self.client_id}/heartbeat"
-
-    @property
     def filters(self) -> list[str]:
         """What the bridge subscribes to. Network servers' and `v1.1/…` topics will stand here."""
         prefix = f"$share/{self.share}/" if self.share else ""
-        return [self.heartbeat_topic, f"{prefix}region/1/+/+/up/+"]
+        return [heartbeat_topic(self.client_id), f"{prefix}{UP_FILTER}"]
 
 
 class Subscriber:
-    """A persistent subscription over ever new connections."""
+    """A persistent subscription over ever new connections.
+
+    When devices are silent, the bridge sends itself a heartbeat: health by traffic, all the way through the broker.
+    """
 
     def __init__(self, account: Account, figures: Figures) -> None:
         self._account = account
         self._figures = figures
-        self._heartbeat_topic = account.heartbeat_topic.encode()
+        self._heartbeat_topic = heartbeat_topic(account.client_id)
         self._socket: socket.socket | None = None
         self._parser = packets.Parser()
         self._out = bytearray()
@@ -110,7 +110,7 @@ class Subscriber:
             self._send(packets.PINGREQ, now)
         elif now - self._figures.last_traffic > _HEARTBEAT_S and now - self._last_beat > _HEARTBEAT_S:
             self._last_beat = now
-            self._send(packets.publish(self._account.heartbeat_topic, b""), now)
+            self._send(packets.publish(self._heartbeat_topic, b""), now)
         return False
 
     def receive(self, now: float) -> list[Publish]:
@@ -139,7 +139,8 @@ class Subscriber:
             self._lost(str(error), now)
         if messages:
             self._figures.last_traffic = now
-            messages = [each for each in messages if each.topic != self._heartbeat_topic]
+            heartbeat = self._heartbeat_topic.encode()
+            messages = [each for each in messages if each.topic != heartbeat]
         return messages
 
     def acknowledge(self, mids: list[int], now: float) -> None:

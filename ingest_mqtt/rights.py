@@ -1,0 +1,39 @@
+"""Who may do what at the MQTT broker: a device only what is its own, each process only its part (decisions.md 6)."""
+
+from __future__ import annotations
+
+import re
+
+from devices.topics import STATUS_FILTER, UP_FILTER, check_name, receipt_topic, status_topic
+from infra.accounts import Rights
+
+RECEIPT_FILTER = "region/1/+/+/receipt"
+
+WORKER = Rights(publish=(RECEIPT_FILTER,), subscribe=(RECEIPT_FILTER, STATUS_FILTER))
+# Simulator and replay stand for many devices with one account.
+PUBLISHER = Rights(publish=("region/1/+/+/up/+", STATUS_FILTER), subscribe=(RECEIPT_FILTER,))
+
+_DEVICE_USER = re.compile(r"([^/]*)/([^/]*)")
+
+
+def heartbeat_topic(client_id: str) -> str:
+    """Topic on which the bridge hears itself (docs/adr/0003-mqtt-ack-point.md)."""
+    return f"grenzregion/bridge/{client_id}/heartbeat"
+
+
+def bridge_rights(client_id: str) -> Rights:
+    """Rights of the bridge with this client id."""
+    beat = heartbeat_topic(client_id)
+    return Rights(publish=(beat,), subscribe=(UP_FILTER, beat))
+
+
+def device_rights(user: str) -> Rights:
+    """Rights of the device `tenant/device`, which is its user name. Raises `ValueError` for what is no such name."""
+    match = _DEVICE_USER.fullmatch(user)
+    if match is None:
+        raise ValueError(f"{user[:130]!r} is not TENANT/DEVICE")
+    tenant, device = check_name("tenant", match[1]), check_name("device", match[2])
+    return Rights(
+        publish=(f"region/1/{tenant}/{device}/up/#", status_topic(tenant, device)),
+        subscribe=(receipt_topic(tenant, device),),
+    )
