@@ -1,0 +1,151 @@
+"""The worker as a process: settings become a Faust app, its agents and what runs beside them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import threading
+from datetime import datetime, timedelta
+
+import faust
+import psycopg
+
+from infra.database import conninfo_for, wait_for_database
+from infra.log import ensure_topic, topic_id
+from infra.settings import WorkerSettings
+from infra.telemetry import serve_telemetry, set_up_logging
+from ingest_mqtt.contract import RAW_TOPIC, STORED_TOPIC
+from streams import health, store
+from streams.agents import ingest
+from streams.intake import Intake, Limits
+from streams.published import NewsPublisher
+from streams.receipts import ReceiptPublisher
+from streams.sessions import TRANSIENT, open_pool
+from streams.store import StoreLimits
+from streams.transport import BatchSchema, LedgerApp
+from streams.worker import Worker
+
+log = logging.getLogger(__name__)
+
+GROUP = "grenzregion"
+STOP_BOUND_S = 8.0  # aiokafka can hang while Kafka is away; the ledger makes a hard end safe
+REBALANCE_BOUND_S = 60.0
+LISTEN_PAUSE_S = 2.0
+
+
+def run(settings: WorkerSettings) -> None:
+    """Work until SIGTERM or SIGINT; the process ends with 75 when it can't go on and shall be started again."""
+    set_up_logging(settings.worker_id, settings.log_level)
+    wait_for_database(settings.database_url)
+    ensure_topic(settings.kafka, RAW_TOPIC, settings.partitions)
+    ensure_topic(settings.kafka, STORED_TOPIC, settings.partitions)
+    app = faust_app(settings)
+    process = Process(settings, app)
+    with contextlib.ExitStack() as stack:
+        if settings.metrics_port:
+            stack.enter_context(serve_telemetry(settings.metrics_port, process.figures.registry, ready=process.figures.complaints))
+        faust.Worker(app, loglevel=None, redirect_stdouts=False).execute_from_commandline()
+
+
+def faust_app(settings: WorkerSettings) -> LedgerApp:
+    """Make the Faust app with the settings that the seam needs (ledger.md, "The seam" and "Hangs and their cures")."""
+    return LedgerApp(
+        GROUP,
+        broker=f"kafka://{settings.kafka}",
+        datadir=str(settings.data_dir / "run" / settings.worker_id),
+        consumer_group_instance_id=settings.worker_id,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        stream_wait_empty=False,
+        stream_buffer_maxsize=2,
+        broker_max_poll_records=1000,
+        broker_max_poll_interval=1000.0,
+        broker_session_timeout=30.0,
+        broker_heartbeat_interval=3.0,
+        broker_request_timeout=60.0,
+        consumer_auto_offset_reset="earliest",
+        web_enabled=False,
+    )
+
+
+class Process:
+    """Ties Faust, the database, receipts and news of one worker together."""
+
+    def __init__(self, settings: WorkerSettings, app: LedgerApp) -> None:
+        self._settings = settings
+        self._app = app
+        self.figures = health.Figures(is_rebalancing=lambda: bool(app.rebalancing))
+        self._pool = open_pool(settings.database_url, settings.partitions + 2, settings.worker_id)
+        self._receipts = ReceiptPublisher(
+            host=settings.mqtt_host,
+            port=settings.mqtt_port,
+            user=settings.mqtt_user,
+            password=settings.mqtt_password.get_secret_value(),
+            client_id=f"grenzregion-{settings.worker_id}",
+        )
+        self._news = NewsPublisher(self._pool, settings.kafka)
+        self._worker = Worker(
+            pool=self._pool,
+            owner=f"{settings.worker_id}/{os.getpid()}",
+            incarnation=lambda: topic_id(settings.kafka, RAW_TOPIC),
+            limits=Limits(earliest=datetime.fromisoformat(settings.earliest), ahead=timedelta(days=settings.future_days)),
+            store_limits=StoreLimits(future_s=settings.future_minutes * 60, grace=timedelta(minutes=settings.close_minutes)),
+            on_receipts=self._receipts.publish,
+            on_stored=self._stored,
+        )
+        self._tasks: list[asyncio.Task[None]] = []
+        app.ownership, app.before_start, app.before_stop = self._worker, self._start, self._stop
+        ingest.attach(app, app.topic(RAW_TOPIC, schema=BatchSchema(), acks=False), self._worker.handle, self._worker.fatal)
+
+    def _stored(self, intake: Intake) -> None:
+        self.figures.count(intake)
+        self._news.notify()
+
+    async def _start(self) -> None:
+        await self._pool.open()
+        self._receipts.start()
+        async with self._pool.connection() as connection:
+            self._receipts.publish(await store.last_receipts(connection))
+        for work in (self._news.run(), self._listen(), self._watch()):
+            task = asyncio.create_task(work)
+            task.add_done_callback(self._ended)
+            self._tasks.append(task)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            self._worker.fatal(f"a task of the worker died: {task.exception()!r}")
+
+    async def _stop(self) -> None:
+        bound = threading.Timer(STOP_BOUND_S, os._exit, (0,))
+        bound.daemon = True
+        bound.start()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.to_thread(self._receipts.stop)
+
+    async def _listen(self) -> None:
+        """Hear of changes to the registry; what happened while not listening is covered by reading it again."""
+        dsn = conninfo_for(self._settings.database_url, process=f"{self._settings.worker_id}-listen")
+        while True:
+            try:
+                async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
+                    await connection.execute("LISTEN registry")
+                    self._worker.registry_changed()
+                    async for _ in connection.notifies():
+                        self._worker.registry_changed()
+            except TRANSIENT as error:
+                log.warning("no news of the registry: %s", error)
+            await asyncio.sleep(LISTEN_PAUSE_S)
+
+    async def _watch(self) -> None:
+        """End the process when a rebalance never ends: Faust then hangs silently (ledger.md)."""
+        since: float | None = None
+        while True:
+            await asyncio.sleep(1)
+            now = asyncio.get_running_loop().time()
+            since = (since or now) if self._app.rebalancing else None
+            if since is not None and now - since > REBALANCE_BOUND_S:
+                self._worker.fatal(f"rebalancing for {REBALANCE_BOUND_S:.0f} s")

@@ -1,0 +1,65 @@
+"""From candidates to flags: pure, vectorised, the same for the worker and for the API."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from devices.vocabulary import Flag
+from streams.candidate import NAN, Candidate
+from streams.quality import tests
+
+RULESET_VERSION = 1
+FUTURE_LIMIT_S = 300.0
+
+_SHIFT = {name: 4 * place for place, name in enumerate(tests.TESTS)}
+
+
+def judge(
+    candidates: Sequence[Candidate], future_limit_s: float = FUTURE_LIMIT_S
+) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int64]]:
+    """Aggregate flag (n,) int8 and flags of the tests (n,) int64, 4 bits each in the order of `TESTS`, 0 where one did not run."""
+
+    def column(value: Callable[[Candidate], float | None]) -> tests.Floats:
+        # float64 turns None into NaN
+        return np.array([value(c) for c in candidates], dtype=np.float64)
+
+    numbers = column(lambda c: c.number)
+    flags = {
+        "syntax": np.ones(len(candidates), dtype=np.int8),
+        "gross_range": tests.gross_range(
+            numbers,
+            column(lambda c: c.channel.fail_low),
+            column(lambda c: c.channel.fail_high),
+            column(lambda c: c.channel.suspect_low),
+            column(lambda c: c.channel.suspect_high),
+        ),
+        "timing_gap": tests.ahead_of_time(column(lambda c: (c.time - c.received).total_seconds()), future_limit_s),
+    }
+    if any(c.position is not None for c in candidates):
+        flags["location"] = _location(column)
+    packed = np.zeros(len(candidates), dtype=np.int64)
+    for name, flag in flags.items():
+        packed |= flag.astype(np.int64) << _SHIFT[name]
+    missing = np.array([c.missing for c in candidates], dtype=bool)
+    return aggregate_flag(np.stack(list(flags.values())), missing), packed
+
+
+def aggregate_flag(flags: npt.NDArray[np.int8], missing: npt.NDArray[np.bool_]) -> npt.NDArray[np.int8]:
+    """One flag (n,) out of those of the tests (tests, n): 9 for no value, else the worst."""
+    # 2 outranks 1: one good test must not hide that a mandatory one was not evaluated (domain.md, traps)
+    worst = flags.max(axis=0)
+    return np.where(missing, np.int8(Flag.MISSING), worst).astype(np.int8)
+
+
+def _location(column: Callable[[Callable[[Candidate], float | None]], tests.Floats]) -> tests.Flags:
+    lon = column(lambda c: c.position[0] if c.position else NAN)
+    lat = column(lambda c: c.position[1] if c.position else NAN)
+    boxes = [column(lambda c, side=side: c.channel.box[side]) for side in range(4)]
+    by_box = tests.location_in_box(lon, lat, *boxes)
+    by_site = tests.location(
+        lon, lat, column(lambda c: c.channel.site_lon), column(lambda c: c.channel.site_lat), column(lambda c: c.channel.radius_m)
+    )
+    return np.where(by_box == Flag.NOT_EVALUATED, by_site, by_box).astype(np.int8)

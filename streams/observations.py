@@ -1,0 +1,224 @@
+"""Observations created over SensorThings, written through the same store as telemetry.
+
+Requests that come at the same time share a transaction without waiting: the next batch gathers while one is in flight (api.md 6).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Self
+
+import msgspec
+import psycopg
+
+from streams import store
+from streams.candidate import Candidate, Channel
+from streams.intake import dump_json
+from streams.queries import query
+from streams.registry import channels_by_id
+from streams.sessions import Pool, open_pool, retrying
+from streams.store import StoreLimits
+
+BATCH_ROWS = 10_000
+GIVE_UP_S = 5.0
+EXACT_INTEGER = 2**53
+
+
+class NewObservation(msgspec.Struct, frozen=True, kw_only=True):
+    """An Observation created over SensorThings, already checked against 18-088 by the API.
+
+    Times are aware UTC. `discriminator` None: the row's own id (HTTP POST, always a new entity); a hash of the payload for an
+    MQTT create, whose redelivery is then harmless (decisions.md 13). `feature_id` None: that of the Thing's Location.
+    """
+
+    datastream_id: int
+    phenomenon_time: datetime
+    result: Any
+    phenomenon_end: datetime | None = None
+    result_time: datetime | None = None
+    valid_start: datetime | None = None
+    valid_end: datetime | None = None
+    feature_id: int | None = None
+    parameters: Mapping[str, Any] | None = None
+    quality: Any = None
+    discriminator: int | None = None
+
+
+class UnknownDatastreamError(LookupError):
+    """The Datastream of a new Observation does not exist; `index` is its place in the request."""
+
+    def __init__(self, index: int, datastream_id: int) -> None:
+        super().__init__(f"no Datastream {datastream_id}")
+        self.index = index
+        self.datastream_id = datastream_id
+
+
+class NoFeatureError(ValueError):
+    """A new Observation names no FeatureOfInterest and its Thing has no Location (18-088, 10.2.1.2)."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__("no FeatureOfInterest, and the Thing has no Location")
+        self.index = index
+
+
+class RefusedObservationError(ValueError):
+    """The database refuses a new Observation, as it does a time out of its range; the message is safe to show."""
+
+    def __init__(self, index: int, detail: str) -> None:
+        super().__init__(detail)
+        self.index = index
+
+
+Written = int | UnknownDatastreamError | NoFeatureError | RefusedObservationError
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """Observations of one call and where their ids are awaited."""
+
+    observations: Sequence[NewObservation]
+    written: asyncio.Future[list[Written]]
+
+
+class ObservationStore:
+    """Writes Observations for the API; made by `open`, ended by `close`."""
+
+    def __init__(self, pool: Pool, limits: StoreLimits) -> None:
+        self._pool = pool
+        self._limits = limits
+        self._queue: asyncio.Queue[Request] = asyncio.Queue()
+        self._task: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def open(cls, database_url: str, limits: StoreLimits | None = None) -> Self:
+        """Connect and begin to serve; raises no error while the database is away, writing does."""
+        pool = open_pool(database_url, 2, "api-store")
+        await pool.open()
+        opened = cls(pool, limits or StoreLimits())
+        opened._task = asyncio.create_task(opened._serve())
+        return opened
+
+    async def close(self) -> None:
+        """Stop serving; requests not yet written get `CancelledError`."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        await self._pool.close()
+
+    async def write_observations(self, observations: Sequence[NewObservation]) -> list[Written]:
+        """Judge, store and commit; returns for each its id or why it was not stored. Raises `psycopg.OperationalError`."""
+        if not observations:
+            return []
+        written: asyncio.Future[list[Written]] = asyncio.get_running_loop().create_future()
+        self._queue.put_nowait(Request(observations=observations, written=written))
+        return await written
+
+    async def _serve(self) -> None:
+        while True:
+            requests = [await self._queue.get()]
+            rows = len(requests[0].observations)
+            while not self._queue.empty() and rows < BATCH_ROWS:
+                requests.append(self._queue.get_nowait())
+                rows += len(requests[-1].observations)
+            await self._answer(requests)
+
+    async def _answer(self, requests: list[Request]) -> None:
+        try:
+            written = await self._write([o for request in requests for o in request.observations])
+        except psycopg.DataError as error:
+            await self._answer_singly(requests, error)
+        except asyncio.CancelledError:
+            for request in requests:
+                request.written.cancel()
+            raise
+        except Exception as error:  # noqa: BLE001 - handed to those who wait for it
+            for request in requests:
+                if not request.written.done():
+                    request.written.set_exception(error)
+        else:
+            start = 0
+            for request in requests:
+                end = start + len(request.observations)
+                if not request.written.done():
+                    request.written.set_result([_at(result, place) for place, result in enumerate(written[start:end])])
+                start = end
+
+    async def _answer_singly(self, requests: list[Request], error: psycopg.DataError) -> None:
+        """Find the Observation that the database refuses: its neighbours are written all the same."""
+        if len(requests) == 1 and len(requests[0].observations) == 1:
+            refused = RefusedObservationError(0, error.diag.message_primary or "refused by the database")
+            requests[0].written.set_result([refused])
+            return
+        for request in requests:
+            results: list[Written] = []
+            for observation in request.observations:
+                single: asyncio.Future[list[Written]] = asyncio.get_running_loop().create_future()
+                await self._answer([Request(observations=[observation], written=single)])
+                results += [_at(result, len(results)) for result in await single]
+            if not request.written.done():
+                request.written.set_result(results)
+
+    async def _write(self, observations: Sequence[NewObservation]) -> list[Written]:
+        async for attempt in retrying(GIVE_UP_S):
+            with attempt:
+                async with self._pool.connection() as connection, connection.transaction():
+                    return await _write_in(connection, observations, self._limits)
+        raise AssertionError("retrying ends by an answer or an error")
+
+
+async def _write_in(connection: store.Connection, observations: Sequence[NewObservation], limits: StoreLimits) -> list[Written]:
+    now = datetime.now(UTC)
+    channels = await channels_by_id(connection, sorted({o.datastream_id for o in observations}))
+    features = await _features(connection, observations, channels)
+    cursor = await connection.execute(query("make_ids"), {"times": [o.phenomenon_time for o in observations]})
+    ids = [row[0] for row in await cursor.fetchall()]
+    written: list[Written] = []
+    candidates: list[Candidate] = []
+    for place, (observation, observation_id) in enumerate(zip(observations, ids, strict=True)):
+        channel = channels.get(observation.datastream_id)
+        if channel is None:
+            written.append(UnknownDatastreamError(place, observation.datastream_id))
+            continue
+        feature_id = observation.feature_id or channel.feature_id or features.get(channel.thing_id)
+        if feature_id is None:
+            written.append(NoFeatureError(place))
+            continue
+        candidates.append(_candidate(observation, channel, feature_id, observation_id, now))
+        written.append(observation_id)
+    await store.write_rows(connection, candidates, limits)
+    return written
+
+
+async def _features(
+    connection: store.Connection, observations: Sequence[NewObservation], channels: Mapping[int, Channel]
+) -> dict[int, int | None]:
+    """FeatureOfInterest of each Thing whose Location has had none so far."""
+    wanting = [channels[o.datastream_id] for o in observations if o.feature_id is None and o.datastream_id in channels]
+    things = sorted({channel.thing_id for channel in wanting if channel.feature_id is None})
+    if not things:
+        return {}
+    cursor = await connection.execute("SELECT id, feature_of_thing(id) FROM unnest(%s::bigint[]) AS id", (things,))
+    return {row[0]: row[1] for row in await cursor.fetchall()}
+
+
+def _candidate(o: NewObservation, channel: Channel, feature_id: int, observation_id: int, now: datetime) -> Candidate:
+    is_number = isinstance(o.result, int | float) and not isinstance(o.result, bool)
+    # An integer that a float can't hold keeps its text beside the number.
+    exact = is_number and not (isinstance(o.result, int) and abs(o.result) > EXACT_INTEGER)
+    return Candidate(
+        channel=channel, time=o.phenomenon_time, end=o.phenomenon_end, received=now, number=float(o.result) if is_number else None,
+        result=None if exact or o.result is None else dump_json(o.result), missing=o.result is None, result_time=o.result_time,
+        valid_start=o.valid_start, valid_end=o.valid_end, parameters=dump_json(dict(o.parameters)) if o.parameters else None,
+        quality=dump_json(o.quality) if o.quality is not None else None, feature_id=feature_id, id=observation_id,
+        discriminator=o.discriminator if o.discriminator is not None else observation_id,
+    )  # fmt: skip
+
+
+def _at(result: Written, place: int) -> Written:
+    """Count the place within its own request, not within the shared batch."""
+    if not isinstance(result, int):
+        result.index = place
+    return result

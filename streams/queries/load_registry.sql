@@ -1,0 +1,13 @@
+-- Devices and their channels with all that judging needs; %(tenants)s NULL: all of them.
+SELECT t.tenant, t.device, d.channel, d.id, t.id, d.unit_of_measurement ->> 'definition',
+       coalesce(d.properties -> 'fail_span', p.properties -> 'fail_span'),
+       coalesce(d.properties -> 'suspect_span', p.properties -> 'suspect_span'),
+       l.location, t.properties, l.feature_id
+  FROM datastream d
+  JOIN thing t ON t.id = d.thing_id
+  JOIN observed_property p ON p.id = d.observed_property_id
+  LEFT JOIN LATERAL (SELECT location.location, location.feature_id FROM thing_location tl JOIN location ON location.id = tl.location_id
+                      WHERE tl.thing_id = t.id
+                      ORDER BY (encoding_type IN ('application/geo+json', 'application/vnd.geo+json')) DESC, location.id LIMIT 1) AS l ON true
+ WHERE (%(ids)s::bigint[] IS NULL AND t.device IS NOT NULL AND d.channel IS NOT NULL OR d.id = ANY (%(ids)s))
+   AND (%(tenants)s::text[] IS NULL OR (t.tenant, t.device) IN (SELECT * FROM unnest(%(tenants)s::text[], %(devices)s::text[])))

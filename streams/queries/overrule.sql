@@ -1,0 +1,47 @@
+-- A copy that outranks the stored one takes its place (decisions.md 13); of equal copies the earliest stamp counts (decisions.md 14).
+-- What was visible in a closed bucket leaves a revision behind (decisions.md 16).
+WITH contender AS (
+    SELECT DISTINCT ON (datastream_id, phenomenon_time, coalesce(discriminator, id))
+           datastream_id, phenomenon_time, phenomenon_end, coalesce(discriminator, id) AS discriminator, received,
+           number, result, flag, tests, ruleset, feature_id, lon, lat, height, parameters, epoch, seq, item
+      FROM stage
+     ORDER BY datastream_id, phenomenon_time, coalesce(discriminator, id),
+              epoch DESC NULLS LAST, seq DESC NULLS LAST, item DESC NULLS LAST, coalesce(result, number::text) DESC NULLS LAST, received
+),
+beaten AS (
+    SELECT c.*, o.id, o.number AS old_number, o.result AS old_result, o.flag AS old_flag
+      FROM contender c JOIN observation o
+        ON o.datastream_id = c.datastream_id AND o.phenomenon_time = c.phenomenon_time AND o.discriminator = c.discriminator
+       AND o.phenomenon_time BETWEEN (SELECT min(phenomenon_time) FROM stage) AND (SELECT max(phenomenon_time) FROM stage)
+     WHERE NOT o.deleted
+       AND ((c.epoch IS NOT NULL, coalesce(c.epoch, 0), coalesce(c.seq, 0), coalesce(c.item, 0), coalesce(c.result, c.number::text, ''))
+            > (o.epoch IS NOT NULL, coalesce(o.epoch, 0), coalesce(o.seq, 0), coalesce(o.item, 0), coalesce(o.result::text, o.number::text, ''))
+         OR ((c.epoch IS NOT NULL, coalesce(c.epoch, 0), coalesce(c.seq, 0), coalesce(c.item, 0), coalesce(c.result, c.number::text, ''))
+            = (o.epoch IS NOT NULL, coalesce(o.epoch, 0), coalesce(o.seq, 0), coalesce(o.item, 0), coalesce(o.result::text, o.number::text, ''))
+            AND c.received < o.received))
+),
+changed AS (
+    UPDATE observation o
+       SET phenomenon_end = b.phenomenon_end, received = b.received, number = b.number, result = b.result::json, flag = b.flag, tests = b.tests,
+           ruleset = b.ruleset, feature_id = b.feature_id, lon = b.lon, lat = b.lat, height = b.height, parameters = b.parameters::jsonb,
+           epoch = b.epoch, seq = b.seq, item = b.item
+      FROM beaten b
+     WHERE o.datastream_id = b.datastream_id AND o.phenomenon_time = b.phenomenon_time AND o.discriminator = b.discriminator
+),
+visible AS (
+    SELECT * FROM beaten
+     WHERE (number, result, flag) IS DISTINCT FROM (old_number, old_result::text, old_flag)
+),
+revised AS (
+    INSERT INTO revision (at, cause, datastream_id, phenomenon_time, discriminator, observation_id, old, new)
+    SELECT clock_timestamp(), 'overruled', datastream_id, phenomenon_time, discriminator, id,
+           jsonb_build_object('number', old_number, 'result', old_result, 'flag', old_flag),
+           jsonb_build_object('number', number, 'result', result::json, 'flag', flag)
+      FROM visible
+     WHERE date_bin('15 min', phenomenon_time, '2000-01-01Z') + interval '15 min' + %(grace)s::interval < clock_timestamp()
+),
+news AS (
+    INSERT INTO stored_outbox (payload)
+    SELECT convert_to('{"version":1,"changed":[' || string_agg(id::text, ',') || ']}', 'UTF8') FROM visible HAVING count(*) > 0
+)
+SELECT datastream_id, phenomenon_time FROM visible

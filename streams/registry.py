@@ -1,0 +1,107 @@
+"""The devices and channels that the SensorThings entities describe, kept in memory and read again when they change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from streams.candidate import NAN, Channel
+from streams.queries import query
+
+Connection = psycopg.AsyncConnection[TupleRow]
+DeviceKey = tuple[str, str]
+
+
+class Registry:
+    """Channels by (tenant, device) and by their `property`."""
+
+    def __init__(self) -> None:
+        self._devices: dict[DeviceKey, dict[str, Channel]] = {}
+
+    def channels(self, tenant: str, device: str) -> Mapping[str, Channel] | None:
+        """Channels of a device, None for an unknown device."""
+        return self._devices.get((tenant, device))
+
+    async def load(self, connection: Connection) -> None:
+        """Read everything."""
+        self._devices = _by_device(await _rows(connection, None, None))
+
+    async def refresh(self, connection: Connection, devices: Iterable[DeviceKey]) -> None:
+        """Read these devices again, for one may have been registered a moment ago."""
+        asked = list(devices)
+        found = _by_device(await _rows(connection, asked, None))
+        for device in asked:
+            self._devices.pop(device, None)
+        self._devices.update(found)
+
+
+async def channels_by_id(connection: Connection, ids: list[int]) -> dict[int, Channel]:
+    """Datastreams by their id, registered as a channel or not."""
+    return {row[3]: _channel(row) for row in await _rows(connection, None, ids)}
+
+
+async def _rows(connection: Connection, devices: list[DeviceKey] | None, ids: list[int] | None) -> list[TupleRow]:
+    parameters = {
+        "ids": ids,
+        "tenants": [tenant for tenant, _ in devices] if devices is not None else None,
+        "devices": [device for _, device in devices] if devices is not None else None,
+    }
+    cursor = await connection.execute(query("load_registry"), parameters)
+    return await cursor.fetchall()
+
+
+def _by_device(rows: Iterable[TupleRow]) -> dict[DeviceKey, dict[str, Channel]]:
+    devices: dict[DeviceKey, dict[str, Channel]] = {}
+    for row in rows:
+        devices.setdefault((row[0], row[1]), {})[row[2]] = _channel(row)
+    return devices
+
+
+def _channel(row: TupleRow) -> Channel:
+    _, _, _, datastream_id, thing_id, unit, fail, suspect, place, properties, feature_id = row
+    properties = cast("dict[str, Any]", properties or {})
+    fail_low, fail_high = _span(fail, 2)
+    suspect_low, suspect_high = _span(suspect, 2)
+    west, south, east, north = _span(properties.get("bbox"), 4)
+    lon, lat = _point(place)
+    radius = properties.get("location_radius_m")
+    return Channel(
+        datastream_id=datastream_id,
+        thing_id=thing_id,
+        unit=unit or "",
+        fail_low=fail_low,
+        fail_high=fail_high,
+        suspect_low=suspect_low,
+        suspect_high=suspect_high,
+        site_lon=lon,
+        site_lat=lat,
+        radius_m=_number(radius) if radius is not None else 250.0,
+        box=(west, south, east, north),
+        moving=properties.get("moving") is True,
+        feature_id=feature_id,
+    )
+
+
+def _span(value: Any, size: int) -> list[float]:
+    # Entities are written by anyone: what is no span sets none.
+    items = cast("list[Any]", value) if isinstance(value, list) else []
+    return [_number(item) for item in items] if len(items) == size else [NAN] * size
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else NAN
+
+
+def _point(place: Any) -> list[float]:
+    # A Location is a geometry or a Feature around one (18-088, 8.2.2).
+    geometry = cast("dict[str, Any]", place) if isinstance(place, dict) else {}
+    inner = geometry.get("geometry")
+    if isinstance(inner, dict):
+        geometry = cast("dict[str, Any]", inner)
+    coordinates = geometry.get("coordinates")
+    if geometry.get("type") != "Point" or not isinstance(coordinates, list):
+        return [NAN, NAN]
+    return _span(cast("list[Any]", coordinates)[:2], 2)

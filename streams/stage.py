@@ -1,0 +1,49 @@
+"""Candidates with their flags into the temporary table `stage`, by binary COPY."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import psycopg
+from psycopg.rows import TupleRow
+
+from streams.candidate import Candidate
+from streams.judge import RULESET_VERSION
+from streams.queries import query
+
+COPY = "COPY stage FROM STDIN (FORMAT BINARY)"
+TYPES = (
+    "int8", "int8", "timestamptz", "timestamptz", "int8", "timestamptz", "timestamptz", "timestamptz", "timestamptz",
+    "float8", "text", "int2", "int8", "int4", "int8", "float8", "float8", "float8", "text", "text", "int8", "int8", "int4",
+)  # fmt: skip
+NOWHERE = (None, None, None)
+
+
+async def create(connection: psycopg.AsyncConnection[TupleRow]) -> None:
+    """Make the table of this session."""
+    await connection.execute(query("create_stage"))
+
+
+async def fill(
+    connection: psycopg.AsyncConnection[TupleRow],
+    candidates: Sequence[Candidate],
+    flags: npt.NDArray[np.int8],
+    tests: npt.NDArray[np.int64],
+) -> None:
+    """Copy the rows; the table empties itself at the end of the transaction."""
+    async with connection.cursor() as cursor, cursor.copy(COPY) as copy:
+        copy.set_types(TYPES)
+        for candidate, flag, packed in zip(candidates, flags.tolist(), tests.tolist(), strict=True):
+            await copy.write_row(_row(candidate, flag, packed))
+
+
+def _row(c: Candidate, flag: int, tests: int) -> tuple[Any, ...]:
+    lon, lat, height = (*c.position, None)[:3] if c.position else NOWHERE
+    return (
+        c.id, c.channel.datastream_id, c.time, c.end, c.discriminator, c.received, c.result_time, c.valid_start, c.valid_end,
+        c.number, c.result, flag, tests, RULESET_VERSION, c.feature_id, lon, lat, height,
+        c.parameters, c.quality, c.epoch, c.seq, c.item,
+    )  # fmt: skip

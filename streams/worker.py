@@ -1,0 +1,121 @@
+"""The worker's work on one batch: take in, store, hand on what follows; and its ends that are no ends of Faust's."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+import psycopg
+
+from ingest_mqtt.contract import RawMessage, decode_batch
+from streams import ledger, store
+from streams.errors import FencedError, RegistryMovedError
+from streams.intake import Intake, Limits, take_in
+from streams.isolate import find_poison
+from streams.registry import Registry
+from streams.sessions import Pool, retrying
+from streams.store import Receipt, StoreLimits
+from streams.transport import Batch
+
+log = logging.getLogger(__name__)
+
+EXIT_FATAL = 75  # EX_TEMPFAIL: the supervisor starts the worker again
+CHUNK_BYTES = 1_000_000  # of raw records in one transaction: bounds memory
+
+
+class Worker:
+    """Owner of partitions: claims them, stores their batches, and ends the process where going on could lose or repeat readings."""
+
+    def __init__(
+        self,
+        *,
+        pool: Pool,
+        owner: str,
+        incarnation: Callable[[], str],
+        limits: Limits,
+        store_limits: StoreLimits,
+        on_receipts: Callable[[Sequence[Receipt]], None],
+        on_stored: Callable[[Intake], None],
+        give_up_after_s: float = 120.0,
+    ) -> None:
+        self._pool = pool
+        self._owner = owner
+        self._incarnation = incarnation
+        self._limits = limits
+        self._store_limits = store_limits
+        self._on_receipts = on_receipts
+        self._on_stored = on_stored
+        self._give_up = give_up_after_s
+        self._registry = Registry()
+        self._stale = True
+
+    def registry_changed(self) -> None:
+        """Have the registry read again before the next batch."""
+        self._stale = True
+
+    async def claim(self, partitions: set[tuple[str, int]]) -> dict[tuple[str, int], ledger.Claim]:
+        """Take partitions in the ledger; see `transport.Ownership`."""
+        incarnation = self._incarnation()
+        async for attempt in retrying(self._give_up):
+            with attempt:
+                async with self._pool.connection() as connection:
+                    return await ledger.claim(connection, incarnation, partitions, self._owner)
+        raise AssertionError("retrying ends by an answer or an error")
+
+    def fatal(self, reason: str) -> NoReturn:
+        """End the process at once; what was not committed is read again after the restart."""
+        log.critical("the worker ends: %s", reason)
+        logging.shutdown()
+        os._exit(EXIT_FATAL)
+
+    async def handle(self, batch: Batch) -> None:
+        """Store a batch in transactions of bounded size; a batch of a lost partition is dropped."""
+        try:
+            start = batch.start
+            for values in chunks(batch.values):
+                await self._store(batch.claim, start, start + len(values), [m for value in values for m in decode_batch(value)])
+                start += len(values)
+        except FencedError as error:
+            log.warning("dropped: %s", error)
+
+    async def _store(self, claim: ledger.Claim, start: int, end: int, messages: list[RawMessage]) -> None:
+        async for attempt in retrying(self._give_up):
+            with attempt:
+                async with self._pool.connection() as connection:
+                    intake = await self._take_in(connection, messages)
+                    try:
+                        receipts = await store.store_batch(connection, intake, claim, start, end, self._store_limits)
+                    except RegistryMovedError:
+                        self._stale = True  # the same batch again: the vanished Datastream's readings are refused
+                        raise
+                    except psycopg.DataError:
+                        poison = await find_poison(connection, intake.candidates, self._store_limits)
+                        intake = take_in(messages, self._registry, self._limits, poison)
+                        receipts = await store.store_batch(connection, intake, claim, start, end, self._store_limits)
+                self._on_receipts(receipts)
+                self._on_stored(intake)
+
+    async def _take_in(self, connection: store.Connection, messages: list[RawMessage]) -> Intake:
+        if self._stale:
+            self._stale = False  # before the reading: a change meanwhile sets it again
+            await self._registry.load(connection)
+        intake = take_in(messages, self._registry, self._limits)
+        if intake.unknown:  # perhaps registered a moment ago
+            await self._registry.refresh(connection, intake.unknown)
+            intake = take_in(messages, self._registry, self._limits)
+        return intake
+
+
+def chunks(values: list[bytes]) -> list[list[bytes]]:
+    """Cut records into runs of at most `CHUNK_BYTES`, at least one record each."""
+    runs: list[list[bytes]] = []
+    size = CHUNK_BYTES
+    for value in values:
+        if size + len(value) > CHUNK_BYTES:
+            runs.append([])
+            size = 0
+        runs[-1].append(value)
+        size += len(value)
+    return runs
