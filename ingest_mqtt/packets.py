@@ -141,7 +141,7 @@ def _packet(data: bytes, header: int, start: int, end: int) -> Packet:
     kind = header & 0xF0
     if kind == _PUBLISH:
         return _publish(data, header, start, end)
-    if kind == _CONNACK:
+    if kind == _CONNACK and end >= start + 2:
         keepalive = _server_keepalive(data, start + 2, end) if end > start + 2 else None
         return Connack(session_present=bool(data[start] & 1), reason=data[start + 1], keepalive_s=keepalive)
     if kind == _SUBACK:
@@ -151,7 +151,7 @@ def _packet(data: bytes, header: int, start: int, end: int) -> Packet:
         return Pingresp()
     if kind == _DISCONNECT:
         return Disconnect(reason=data[start] if end > start else 0)
-    raise MalformedPacketError(f"unexpected packet of type {header >> 4}")
+    raise MalformedPacketError(f"unexpected packet of type {header >> 4} with {end - start} bytes")
 
 
 def _publish(data: bytes, header: int, start: int, end: int) -> Publish:
