@@ -7,6 +7,8 @@ SELECT t.id                                    AS thing_id,
        coalesce(t.properties ->> 'municipality', '') AS municipality,
        coalesce(t.properties ->> 'source', '')       AS source,
        t.timezone,
+       -- Recordings from elsewhere are no part of the region's figures (decisions.md 9); a Thing without a place is taken for ours.
+       CASE WHEN place.lon BETWEEN 8.2 AND 10.2 AND place.lat BETWEEN 54.25 AND 55.25 OR place.lon IS NULL THEN 'region' ELSE 'elsewhere' END AS area,
        place.lon,
        place.lat
   FROM thing t
@@ -29,8 +31,12 @@ SELECT d.id AS datastream_id,
        st.*,
        d.name,
        d.channel,
-       p.name                        AS property,
+       coalesce(p.properties ->> 'key', p.name) AS property,
+       p.name                        AS property_name,
        p.properties -> 'names'       AS names,
+       -- Only figures of one unit may share an axis; the catalogue's symbols belong to its unit.
+       c.comparable,
+       CASE WHEN c.comparable THEN p.properties -> 'symbols' END AS symbols,
        d.properties                  AS properties,
        d.unit_of_measurement ->> 'symbol' AS unit,
        i.interval_s,
@@ -47,7 +53,9 @@ SELECT d.id AS datastream_id,
   LEFT JOIN datastream_summary s ON s.datastream_id = d.id
  CROSS JOIN LATERAL (
        SELECT CASE WHEN jsonb_typeof(d.properties -> 'interval_s') = 'number' AND (d.properties ->> 'interval_s')::numeric BETWEEN 0.001 AND 31622400
-                   THEN (d.properties ->> 'interval_s')::double precision END AS interval_s) AS i;
+                   THEN (d.properties ->> 'interval_s')::double precision END AS interval_s) AS i
+ CROSS JOIN LATERAL (
+       SELECT coalesce(d.unit_of_measurement ->> 'definition' = p.properties ->> 'unit', true) AS comparable) AS c;
 
 CREATE VIEW read.board_aggregate AS
 SELECT datastream_id, span, bucket, flag, n, numbers, sum, min, max FROM aggregate;

@@ -1,0 +1,277 @@
+"""Region today: who reports, how good it is, where, and the day's course of every theme."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from grafana_foundation_sdk.builders import dashboard as builders
+from grafana_foundation_sdk.builders import geomap, stat, table, timeseries
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.models import dashboard, units
+
+from grafana.panels import (
+    DATASOURCE,
+    Column,
+    flag_mapping,
+    map_panel,
+    series_panel,
+    share_column,
+    stat_panel,
+    table_panel,
+    word_mapping,
+)
+from grafana.queries import Limit, query
+from grafana.words import Words
+
+UID = "region-today"
+THEMES = ("mobility", "border", "parking", "energy", "heat", "air", "noise", "indoor", "weather", "water")
+AREAS = ("region", "elsewhere")
+SOURCES = ("simulated", "recorded")
+
+FOREVER = "2100-01-01T00:00:00Z"
+OLD_LAW_ENDS = "2026-12-12T00:00:00Z"  # 2024/2881 repeals 2008/50/EC
+WHO = "2021-09-22T00:00:00Z"  # its global air quality guidelines
+
+# (key of the text, value, valid from, valid to); ug/m3 and ppm
+LIMITS: dict[str, Sequence[tuple[str, float, str, str]]] = {
+    "pm10": (
+        ("limit.pm10.day", 50, "2005-01-01T00:00:00Z", OLD_LAW_ENDS),
+        ("limit.pm10.day_2030", 45, OLD_LAW_ENDS, FOREVER),
+        ("limit.who.pm10", 45, WHO, FOREVER),
+    ),
+    "pm25": (
+        ("limit.pm25.year", 25, "2015-01-01T00:00:00Z", OLD_LAW_ENDS),
+        ("limit.pm25.day_2030", 25, OLD_LAW_ENDS, FOREVER),
+        ("limit.who.pm25", 15, WHO, FOREVER),
+    ),
+    "no2": (
+        ("limit.no2.hour", 200, "2010-01-01T00:00:00Z", OLD_LAW_ENDS),
+        ("limit.no2.day_2030", 50, OLD_LAW_ENDS, FOREVER),
+        ("limit.who.no2", 25, WHO, FOREVER),
+    ),
+    "co2": (("limit.co2.guide", 1000, "2008-01-01T00:00:00Z", FOREVER), ("limit.co2.high", 2000, "2008-01-01T00:00:00Z", FOREVER)),
+}
+
+
+STATION = Column(heading="column.station")
+NEWEST = Column(heading="column.newest", unit=units.DateTimeFromNow)
+REFUSED = Column(heading="column.refused", decimals=0)
+SHARES = {"completeness": share_column("completeness"), "good": share_column("good_share")}
+
+Panel = stat.Panel | table.Panel | geomap.Panel | timeseries.Panel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """A time series panel: its key in the catalogue, the observed properties it shows, and how."""
+
+    key: str
+    properties: tuple[str, ...]
+    unit: str
+    decimals: int = 1
+    minimum: float | None = 0
+    sql: str = "mean"
+
+
+ROWS: Sequence[tuple[str, Sequence[Course]]] = (
+    (
+        "row.mobility",
+        (
+            Course(key="traffic", sql="rate", properties=("vehicle_count",), unit="unit.vehicles", decimals=0),
+            Course(key="cycles", sql="rate", properties=("cycle_count",), unit="unit.bicycles", decimals=0),
+            Course(key="border", sql="rate", properties=("border_crossings",), unit="unit.vehicles", decimals=0),
+        ),
+    ),
+    (
+        "row.parking",
+        (
+            Course(key="parking", sql="parking", properties=("occupied_spaces", "free_spaces"), unit=units.PercentUnit, decimals=0),
+            Course(key="charging", properties=("charging_power",), unit=units.KiloWatt),
+        ),
+    ),
+    (
+        "row.energy",
+        (
+            Course(key="wind", properties=("wind_power",), unit=units.KiloWatt, decimals=0),
+            Course(key="solar", properties=("pv_power",), unit=units.KiloWatt),
+            Course(key="heat", properties=("heat_power",), unit=units.KiloWatt, decimals=0),
+        ),
+    ),
+    (
+        "row.environment",
+        (
+            Course(key="pm25", properties=("pm2.5",), unit=units.MicrogramPerCubicMeter),
+            Course(key="pm10", properties=("pm10",), unit=units.MicrogramPerCubicMeter),
+            Course(key="no2", properties=("no2",), unit=units.MicrogramPerCubicMeter),
+            Course(key="noise", properties=("laeq",), unit="suffix: dB(A)"),
+            Course(key="co2", properties=("co2",), unit=units.PartsPerMillion, decimals=0),
+        ),
+    ),
+    ("row.water", (Course(key="water", properties=("water_level",), unit=units.Meter, decimals=2, minimum=None),)),
+)
+
+
+def build(words: Words, uid_of: Callable[[str], str], languages: Sequence[str]) -> builders.Dashboard:
+    """Define the board in one language; `uid_of(language)` names its sisters."""
+    board = (
+        builders.Dashboard(words["region_today.title"])
+        .uid(uid_of(words.language))
+        .description(words["region_today.description"])
+        .tags(["grenzregion", words.language])
+        .editable()
+        .refresh("1m")
+        .time("now-24h", "now")
+        .timezone("Europe/Berlin")
+        .week_start("monday")
+        .tooltip(dashboard.DashboardCursorSync.CROSSHAIR)
+    )
+    for variable in _variables(words):
+        board = board.with_variable(variable)
+    for language in languages:
+        if language != words.language:
+            board = board.link(_link(words, language, uid_of(language)))
+    return _with_panels(board, words)
+
+
+def _variables(words: Words) -> list[Builder[dashboard.VariableModel]]:
+    everything = dashboard.VariableOption(selected=True, text=words["all"], value="$__all")
+    return [
+        builders.CustomVariable("area")
+        .label(words["variable.area"])
+        .values(", ".join(f"{words[f'area.{area}']} : {area}" for area in AREAS))
+        .current(dashboard.VariableOption(selected=True, text=words["area.region"], value="region")),
+        builders.QueryVariable("municipality")
+        .label(words["variable.municipality"])
+        .datasource(DATASOURCE)
+        .query(query("municipalities", language=words.language))
+        .refresh(dashboard.VariableRefresh.ON_DASHBOARD_LOAD)
+        .multi(True)
+        .include_all(True)
+        .all_value("'*'")
+        .current(everything),
+        builders.CustomVariable("theme")
+        .label(words["variable.theme"])
+        .values(", ".join(f"{words[f'theme.{theme}']} : {theme}" for theme in THEMES))
+        .multi(True)
+        .include_all(True)
+        .all_value("'*'")
+        .current(everything),
+        builders.CustomVariable("only_good")
+        .label(words["variable.only_good"])
+        .values(", ".join(f"{words[f'only_good.{value}']} : {value}" for value in ("1", "0")))
+        .current(dashboard.VariableOption(selected=True, text=words["only_good.1"], value="1")),
+    ]
+
+
+def _link(words: Words, language: str, uid: str) -> builders.DashboardLink:
+    return (
+        builders.DashboardLink(words[f"language.{language}"])
+        .type(dashboard.DashboardLinkType.LINK)
+        .url(f"/d/{uid}")
+        .include_vars(True)
+        .keep_time(True)
+        .icon("external link")
+    )
+
+
+def _with_panels(board: builders.Dashboard, words: Words) -> builders.Dashboard:
+    groups: list[tuple[str, list[Panel]]] = [("row.overview", _overview(words))]
+    groups += [(row, [_course(words, course, wide=len(courses) == 1) for course in courses]) for row, courses in ROWS]
+    dict(groups)["row.parking"].append(_bays(words))
+    groups.append(("row.tables", _tables(words)))
+    number = 0
+    for row, panels in groups:
+        number += 1
+        board = board.with_row(builders.Row(words[row]).id(number))
+        for panel in panels:
+            number += 1
+            board = board.with_panel(panel.id(number))
+    return board
+
+
+def _theme(words: Words) -> Column:
+    return Column(heading="column.theme", mappings=[word_mapping(words, "theme", THEMES)])
+
+
+def _overview(words: Words) -> list[Panel]:
+    reporting = {"reporting": Column(heading="column.reporting"), "silent": Column(heading="column.silent")}
+    age = {"age": Column(heading="column.age", unit=units.Seconds, decimals=0)}
+    stations = {
+        "theme": _theme(words),
+        "stations": Column(heading="column.stations"),
+        "reporting": Column(heading="column.reporting"),
+        "readings": Column(heading="column.readings"),
+        **SHARES,
+    }
+    places = {
+        "station": STATION,
+        "theme": _theme(words),
+        "latitude": Column(heading="column.latitude", decimals=4),
+        "longitude": Column(heading="column.longitude", decimals=4),
+        "flag": Column(heading="column.flag", mappings=[flag_mapping(words)]),
+        "latest": Column(heading="column.values"),
+        "newest": NEWEST,
+    }
+    low_is_good = ((None, "green"), (300, "yellow"), (900, "red"))
+    high_is_good = ((None, "red"), (0.75, "yellow"), (0.9, "green"))
+    return [
+        stat_panel(words, "stations", "stations", reporting).span(6).height(4),
+        stat_panel(words, "newest", "newest", age, steps=low_is_good).span(6).height(4),
+        stat_panel(words, "overall", "overall", SHARES, steps=high_is_good).span(7).height(4),
+        stat_panel(words, "dead_letters", "dead_letters", {"refused": REFUSED}, steps=((None, "green"), (1, "yellow")))
+        .span(5)
+        .height(4),
+        map_panel(words, "map", "map", places).span(14).height(12),
+        table_panel(words, "themes", "themes", stations).span(10).height(12),
+    ]
+
+
+def _course(words: Words, course: Course, *, wide: bool) -> Panel:
+    limits = [
+        Limit(label=words[key], value=value, valid_from=since, valid_to=until)
+        for key, value, since, until in LIMITS.get(course.key, ())
+    ]
+    panel = series_panel(
+        words,
+        course.key,
+        course.sql,
+        course.properties,
+        unit=words[course.unit] if course.unit.startswith("unit.") else course.unit,
+        decimals=course.decimals,
+        limits=limits,
+        minimum=course.minimum,
+    )
+    return panel.span(24 if wide else 12).height(9)
+
+
+def _bays(words: Words) -> Panel:
+    columns = {
+        "occupied": Column(heading="column.occupied", unit=units.PercentUnit, decimals=0),
+        "known": Column(heading="column.known", decimals=0),
+    }
+    return stat_panel(words, "bays", "bays", columns).span(12).height(9)
+
+
+def _tables(words: Words) -> list[Panel]:
+    latest = {
+        "station": STATION,
+        "municipality": Column(heading="column.municipality"),
+        "theme": _theme(words),
+        "property": Column(heading="column.property"),
+        "latest": Column(heading="column.value"),
+        "unit": Column(heading="column.unit"),
+        "flag": Column(heading="column.flag", mappings=[flag_mapping(words)], coloured=True),
+        "source": Column(heading="column.source", mappings=[word_mapping(words, "source", SOURCES)]),
+        "newest": NEWEST,
+    }
+    reasons = {
+        "reason": Column(heading="column.reason"),
+        "refused": REFUSED,
+        "devices": Column(heading="column.devices"),
+        "newest": NEWEST,
+    }
+    return [
+        table_panel(words, "latest", "latest", latest).span(16).height(12),
+        table_panel(words, "reasons", "reasons", reasons).span(8).height(12),
+    ]
