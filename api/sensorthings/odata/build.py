@@ -1,0 +1,91 @@
+"""What the parts of the compiler share while they build one statement."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+
+from psycopg import sql
+from psycopg.sql import Composable
+
+from api.sensorthings.entities.model import Backward, EntitySet, Forward, Navigation, Through
+from api.sensorthings.odata.limits import Limits
+from api.sensorthings.odata.statement import Parameters
+from api.sensorthings.wire.model import Wire
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """What the asking person may see (decisions.md 8)."""
+
+    sees_private: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Abilities:
+    """What the database can do, as it said itself."""
+
+    postgis: bool
+
+
+@dataclass(slots=True, kw_only=True)
+class Build:
+    """One statement under construction. `bounded` becomes true when an id's day was used as a bound, unless `unbounded` forbids it."""
+
+    wire: Wire
+    limits: Limits
+    access: Access
+    abilities: Abilities
+    unbounded: bool = False
+    bounded: bool = False
+    parameters: Parameters = field(default_factory=Parameters)
+    _numbers: itertools.count[int] = field(default_factory=itertools.count)
+
+    def alias(self) -> str:
+        """Give a new name for a row."""
+        return f"t{next(self._numbers)}"
+
+    def slot(self, slot: int, cast: sql.SQL) -> Composable:
+        """Give the value of a slot, cast."""
+        return cast.format(self.parameters.add(slot))
+
+    def constant(self, text: str, cast: sql.SQL) -> Composable:
+        """Give a value that belongs to the request's shape, bound like any other."""
+        return cast.format(self.parameters.add(text))
+
+    def visible(self, entity: EntitySet, alias: str) -> list[Composable]:
+        """Give the condition under which the asking person may see a row, if there is one."""
+        if self.access.sees_private or entity.hidden is None:
+            return []
+        return [sql.SQL("{} NOT IN (SELECT id FROM {})").format(column(alias, entity.hidden.column), view(entity.hidden.view))]
+
+
+def view(name: str) -> Composable:
+    """Give a reading view."""
+    return sql.Identifier("read", name)
+
+
+def column(alias: str, name: str) -> Composable:
+    """Give a column of a row."""
+    return sql.Identifier(alias, name)
+
+
+def conjunction(conditions: list[Composable]) -> Composable:
+    """Join conditions by AND; of none: true."""
+    return sql.SQL(" AND ").join(conditions) if conditions else sql.SQL("true")
+
+
+def related(navigation: Navigation, target: str, own_id: Composable, own: str | None) -> Composable:
+    """Give the condition that row `target` is reached by the relation from the entity with id `own_id`.
+
+    A to-one relation reads its column from row `own`.
+    """
+    match navigation.join:
+        case Forward(column=name):
+            return sql.SQL("{} = {}").format(column(target, "id"), column(own or "", name))
+        case Backward(column=name):
+            return sql.SQL("{} = {}").format(column(target, name), own_id)
+        case Through(table=table, own=mine, other=other):
+            pairs = sql.SQL("SELECT {} FROM {} WHERE {} = {}")
+            found = pairs.format(sql.Identifier(other), view(table), sql.Identifier(mine), own_id)
+            return sql.SQL("{} IN ({})").format(column(target, "id"), found)

@@ -1,0 +1,134 @@
+"""A request's shape → one SQL statement that gives the finished answer as one text (architecture.md, "The API").
+
+The layers of a page, from inside: rows in order up to the LIMIT; their ids as text and their numbers; one text for each row;
+all joined to one.
+"""
+
+from __future__ import annotations
+
+from psycopg import sql
+from psycopg.sql import Composable
+
+from api.sensorthings.entities.model import Kind, Property
+from api.sensorthings.odata.build import Abilities, Access, Build
+from api.sensorthings.odata.errors import MalformedQueryError
+from api.sensorthings.odata.limits import Limits
+from api.sensorthings.odata.pages import Collection, Pages, single
+from api.sensorthings.odata.resources import Resource, exists, id_of, meant, resource
+from api.sensorthings.odata.statement import Statement
+from api.sensorthings.odata.syntax import Form, Options, Request
+from api.sensorthings.wire.model import Row, Wire
+
+_TEXT = sql.SQL("{}::text")
+
+
+def compile_request(
+    request: Request, *, wire: Wire, limits: Limits, access: Access, abilities: Abilities, unbounded: bool = False
+) -> Statement:
+    """Compile a request; raises the errors of `odata.errors` for what its names, types or path don't allow.
+
+    `unbounded` leaves out the bound by the day of an Observation's id, for one that was moved to another day.
+    """
+    build = Build(wire=wire, limits=limits, access=access, abilities=abilities, unbounded=unbounded)
+    found = resource(request.steps, wire.id_names)
+    query = _Compiler(build, request, found).statement()
+    return Statement(
+        query=query.as_bytes(),
+        sources=tuple(build.parameters.sources),
+        text=request.form is Form.VALUE,
+        bounded=build.bounded,
+    )
+
+
+class _Compiler:
+    def __init__(self, build: Build, request: Request, found: Resource) -> None:
+        self._build = build
+        self._request = request
+        self._resource = found
+        self._pages = Pages(build)
+
+    def statement(self) -> Composable:
+        last = self._resource.stages[-1]
+        if self._resource.property is not None or self._resource.only_id:
+            return self._property()
+        if self._request.form is Form.VALUE:
+            raise MalformedQueryError("path", None, "$value follows a property")
+        return self._entity() if last.single else self._collection()
+
+    def _collection(self) -> Composable:
+        build, stages, options = self._build, self._resource.stages, self._request.options
+        last, before = stages[-1], stages[:-1]
+        parent = id_of(build, before) if before and last.entity.day_column and before[-1].entity.name == "Datastreams" else None
+        collection = Collection(
+            entity=last.entity,
+            scope=lambda alias: meant(build, stages, alias),
+            options=options,
+            parent=parent,
+            everything=not before,
+            reference=self._request.form is Form.REFERENCE,
+        )
+        parts = self._pages.collection(collection)
+        path = build.wire.link(build.slot(self._request.path, _TEXT))
+        link_options = sql.SQL("''") if options.link is None else build.slot(options.link, _TEXT)
+        text = build.wire.collection(parts.items, parts.count, parts.link(path, link_options))
+        if not before:
+            return sql.SQL("SELECT {} FROM {}").format(text, parts.source)
+        return sql.SQL("SELECT (SELECT {} FROM {}) WHERE {}").format(text, parts.source, exists(build, before))
+
+    def _entity(self) -> Composable:
+        build, last, options = self._build, self._resource.stages[-1], self._request.options
+        _refuse_collection_options(options)
+        row, inner = Row(build.alias()), build.alias()
+        if self._request.form is Form.REFERENCE:
+            return self._from_row(build.wire.reference(last.entity, row), row, inner, [])
+        item, joins, _ = self._pages.entity(last.entity, row, options)
+        return self._from_row(item, row, inner, joins)
+
+    def _property(self) -> Composable:
+        build, options, found = self._build, self._request.options, self._resource.property
+        _refuse_collection_options(options)
+        if options.select or options.expand:
+            raise MalformedQueryError("$expand" if options.expand else "$select", None, "does not apply to a property")
+        if self._request.form is Form.REFERENCE:
+            raise MalformedQueryError("path", None, "$ref follows an entity or a collection")
+        row, inner = Row(build.alias()), build.alias()
+        plain = self._request.form is Form.VALUE
+        if found is None:
+            return self._from_row(row.id if plain else build.wire.id_value(row), row, inner, [])
+        if self._resource.inside:
+            text = self._inside(found, row, plain=plain)
+        elif plain:
+            text = build.wire.plain(found, row.read(found))
+        else:
+            text = build.wire.property_value(found.name, build.wire.json(found, row.read(found)))
+        return self._from_row(text, row, inner, [])
+
+    def _inside(self, found: Property, row: Row, *, plain: bool) -> Composable:
+        wire, keys = self._build.wire, self._resource.inside
+        document = sql.SQL("({})::jsonb").format(wire.json(found, row.read(found)))
+        if found.kind is Kind.OBJECT and not found.members:
+            document = row.read(found)[0]
+        quoted = ('"' + key.replace("\\", "\\\\").replace('"', '\\"') + '"' for key in keys)
+        path = self._build.constant("{" + ",".join(quoted) + "}", sql.SQL("{}::text[]"))
+        if plain:
+            return sql.SQL("({} #>> {})").format(document, path)
+        return wire.property_value(keys[-1], sql.SQL("({} #> {})::text").format(document, path))
+
+    def _from_row(self, text: Composable, row: Row, inner: str, joins: list[Composable]) -> Composable:
+        stages = self._resource.stages
+        source = single(stages[-1].entity, row, inner, meant(self._build, stages, inner))
+        return sql.SQL("SELECT {} FROM {}").format(text, sql.SQL(" ").join([source, *joins]))
+
+
+def _refuse_collection_options(options: Options) -> None:
+    given = {
+        "$filter": options.filter is not None,
+        "$orderby": bool(options.orderby),
+        "$top": options.top is not None,
+        "$skip": options.skip is not None,
+        "$count": options.count,
+        "$skiptoken": options.after is not None,
+    }
+    for name, used in given.items():
+        if used:
+            raise MalformedQueryError(name, None, "applies to collections only")

@@ -1,0 +1,120 @@
+"""Order and pages by key: a page goes on behind the keys of the last row, so that no page costs more than the first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from psycopg import sql
+from psycopg.sql import Composable
+
+from api.sensorthings.entities.model import EntitySet
+from api.sensorthings.odata.build import Build, column, conjunction
+from api.sensorthings.odata.conditions import Conditions
+from api.sensorthings.odata.errors import MalformedQueryError
+from api.sensorthings.odata.syntax import Options, OrderItem
+from api.sensorthings.odata.values import Type, Value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """One key of an order: an expression, how its text is cast back, its direction and whether it may be NULL."""
+
+    sql: Composable
+    cast: sql.SQL
+    descending: bool
+    nullable: bool
+
+
+_CASTS = {
+    Type.STRING: sql.SQL("{}::text"),
+    Type.BOOLEAN: sql.SQL("{}::boolean"),
+    Type.TIME: sql.SQL("{}::timestamptz"),
+    Type.INTERVAL: sql.SQL("{}::timestamptz"),
+    Type.DATE: sql.SQL("{}::date"),
+    Type.CLOCK: sql.SQL("{}::time"),
+    Type.DURATION: sql.SQL("{}::interval"),
+    Type.JSON: sql.SQL("{}::jsonb"),
+}
+_NUMBERS = {"float8": sql.SQL("{}::float8"), "bigint": sql.SQL("{}::bigint"), "numeric": sql.SQL("{}::numeric")}
+_BEHIND = {False: sql.SQL("{} > {}"), True: sql.SQL("{} < {}")}
+_NOT_BEFORE = {False: sql.SQL("{} >= {}"), True: sql.SQL("{} <= {}")}
+
+
+def order(build: Build, entity: EntitySet, alias: str, options: Options, where: str) -> list[Key]:
+    """Give the keys of a collection's order. The last is always the id, so that the order is total and a page can go on anywhere."""
+    keys: list[Key] = []
+    conditions = Conditions(build, entity, alias, where)
+    for item in options.orderby:
+        keys.extend(_keys(conditions, item, where))
+    if not options.orderby:
+        times = _CASTS[Type.TIME]
+        keys.extend(Key(sql=column(alias, n), cast=times, descending=False, nullable=False) for n in entity.default_order)
+    own = column(alias, "id")
+    if not any(key.sql == own for key in keys):
+        keys.append(Key(sql=own, cast=_NUMBERS["bigint"], descending=bool(keys) and keys[-1].descending, nullable=False))
+    return keys
+
+
+def _keys(conditions: Conditions, item: OrderItem, where: str) -> list[Key]:
+    value, wrap = conditions.value(item.expression)
+    if value.type is Type.RESULT and value.end is not None:
+        number = _key(value, _NUMBERS["float8"], item, wrap)
+        other = Key(
+            sql=wrap(sql.SQL("({} #>> '{{}}')").format(value.end)),
+            cast=_CASTS[Type.STRING],
+            descending=item.descending,
+            nullable=True,
+        )
+        return [number, other]
+    cast = _NUMBERS[value.number] if value.type is Type.NUMBER else _CASTS.get(value.type)
+    if cast is None or value.literal is not None:
+        raise MalformedQueryError(where, item.expression.position, f"nothing can be ordered by {value.type.value} here")
+    return [_key(value, cast, item, wrap)]
+
+
+def _key(value: Value, cast: sql.SQL, item: OrderItem, wrap: Callable[[Composable], Composable]) -> Key:
+    wrapped = wrap(value.sql)
+    # A value over a relation is a subquery, NULL where nothing is related.
+    return Key(sql=wrapped, cast=cast, descending=item.descending, nullable=value.nullable or wrapped is not value.sql)
+
+
+def order_by(keys: list[Key]) -> Composable:
+    """Give the ORDER BY."""
+    return sql.SQL(", ").join([sql.SQL("{} DESC" if key.descending else "{}").format(key.sql) for key in keys])
+
+
+def behind(build: Build, keys: list[Key], after: tuple[int | None, ...]) -> Composable:
+    """Give the condition that a row comes behind the one whose keys are in the slots `after` (None: it was NULL)."""
+    if len(after) != len(keys):
+        raise MalformedQueryError("$skiptoken", None, "this link belongs to a query with another order")
+    values = [None if slot is None else build.slot(slot, key.cast) for key, slot in zip(keys, after, strict=True)]
+    condition: Composable = sql.SQL("false")
+    for key, value in reversed(list(zip(keys, values, strict=True))):
+        condition = sql.SQL("({} OR ({} AND {}))").format(_strictly(key, value), _equal(key, value), condition)
+    first, value = keys[0], values[0]
+    if value is None or first.nullable:
+        return condition
+    # Redundant, but an index can start there.
+    return conjunction([_NOT_BEFORE[first.descending].format(first.sql, value), condition])
+
+
+def _strictly(key: Key, value: Composable | None) -> Composable:
+    """NULL sorts behind every value, and before it in descending order, as PostgreSQL has it."""
+    if value is None:
+        return (sql.SQL("{} IS NOT NULL") if key.descending else sql.SQL("false AND {} IS NULL")).format(key.sql)
+    further = _BEHIND[key.descending].format(key.sql, value)
+    if key.nullable and not key.descending:
+        return sql.SQL("({} OR {} IS NULL)").format(further, key.sql)
+    return further
+
+
+def _equal(key: Key, value: Composable | None) -> Composable:
+    return sql.SQL("{} IS NULL").format(key.sql) if value is None else sql.SQL("{} = {}").format(key.sql, value)
+
+
+def token(keys: list[Composable]) -> Composable:
+    """Give the text of a row's keys that stands in a link: a JSON array of texts in URL-safe base64."""
+    texts = sql.SQL(", ").join([sql.SQL("{}::text").format(key) for key in keys])
+    template = sql.SQL("rtrim(translate(encode(convert_to(json_build_array({})::text, 'UTF8'), 'base64'), E'+/\\n', '-_'), '=')")
+    return template.format(texts)

@@ -1,0 +1,73 @@
+"""A compiled statement and its parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from psycopg import sql
+from psycopg.abc import AdaptContext
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SEQUENCE_BITS = 37  # an Observation's id is day · 2^37 + sequence (infra/migrations/0002)
+_LAST_DAY = (datetime(2149, 1, 1, tzinfo=UTC) - _EPOCH).days
+
+
+@dataclass(frozen=True, slots=True)
+class DayOf:
+    """The day that the id in `slot` carries, `after` days later. Day 0 bounds nothing: it also stands for times outside of 1970-2149."""
+
+    slot: int
+    after: int
+
+    def text(self, values: tuple[str, ...]) -> str:
+        """Give the instant as PostgreSQL reads it."""
+        day = int(values[self.slot]) >> _SEQUENCE_BITS
+        if not 0 < day < _LAST_DAY:
+            return "infinity" if self.after else "-infinity"
+        return (_EPOCH + timedelta(days=day + self.after)).isoformat()
+
+
+Source = int | str | DayOf  # a slot of the request, a constant of its shape, or derived from a slot
+
+
+@dataclass(frozen=True, slots=True)
+class Placeholder(sql.Composable):
+    """`$n` of PostgreSQL's own protocol: psycopg's raw cursors pass such a text on as it is."""
+
+    number: int
+
+    def as_bytes(self, context: AdaptContext | None = None) -> bytes:  # noqa: ARG002 - the same everywhere
+        """Give `$n`."""
+        return b"$%d" % self.number
+
+
+@dataclass(slots=True)
+class Parameters:
+    """The parameters of a statement under construction; the same source is one parameter."""
+
+    sources: list[Source] = field(default_factory=list[Source])
+
+    def add(self, source: Source) -> Placeholder:
+        """Give the placeholder for a source of a value."""
+        if source not in self.sources:
+            self.sources.append(source)
+        return Placeholder(self.sources.index(source) + 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """One SQL statement that answers all requests of one shape with one row of one text, or no row: nothing is there.
+
+    `text`: plain text instead of JSON. `observations`: it reads Observations. `bounded`: by the day in an id; an Observation that was
+    moved to another day is only found without that bound.
+    """
+
+    query: bytes
+    sources: tuple[Source, ...]
+    text: bool
+    bounded: bool
+
+    def bind(self, values: tuple[str, ...]) -> list[str]:
+        """Give the parameters for the values of a request's slots."""
+        return [values[s] if isinstance(s, int) else s if isinstance(s, str) else s.text(values) for s in self.sources]

@@ -1,0 +1,111 @@
+"""What the compiler asks of a version of the wire: SQL that gives finished text.
+
+Every `Composable` here is an SQL expression of type text. A row is given as `Row`, which notes what is read of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from psycopg import sql
+from psycopg.sql import Composable
+
+from api.sensorthings.entities.model import EntitySet, Navigation, Property
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What `$select` asks for; None instead of it: everything."""
+
+    id: bool
+    self_link: bool
+    properties: frozenset[str]
+    navigations: frozenset[str]
+
+
+@dataclass(slots=True)
+class Row:
+    """A row of the page, as the text is made of it: `columns` collects what must be selected."""
+
+    alias: str
+    columns: dict[str, None] = field(default_factory=lambda: {"id": None})
+
+    @property
+    def id(self) -> Composable:
+        """The id as text."""
+        return sql.Identifier(self.alias, "id_text")
+
+    def column(self, name: str) -> Composable:
+        """Read a column of the view."""
+        self.columns[name] = None
+        return sql.Identifier(self.alias, name)
+
+    def read(self, found: Property) -> list[Composable]:
+        """Read a property's columns and those of its members."""
+        return [self.column(name) for name in (*found.columns, *found.members.values())]
+
+
+class Wire(Protocol):
+    """A version of the standard."""
+
+    @property
+    def id_names(self) -> frozenset[str]:
+        """Names of an entity's id in queries, in lower case."""
+        ...
+
+    @property
+    def self_link_name(self) -> str:
+        """Name of an entity's own link in `$select`, in lower case."""
+        ...
+
+    def entity(
+        self, entity: EntitySet, row: Row, selection: Selection | None, expanded: Sequence[tuple[str, Composable]]
+    ) -> Composable:
+        """Give an entity; `expanded` are names of relations with the text of `related_one` or `related_many`."""
+        ...
+
+    def reference(self, entity: EntitySet, row: Row) -> Composable:
+        """Give what `$ref` shows of an entity."""
+        ...
+
+    def collection(self, items: Composable, count: Composable | None, link: Composable) -> Composable:
+        """Give a collection of joined `items`; `link` is NULL where there is no next page."""
+        ...
+
+    def related_one(self, navigation: Navigation, item: Composable) -> Composable:
+        """Give a to-one relation within an entity; `item` may be NULL."""
+        ...
+
+    def related_many(self, navigation: Navigation, items: Composable, count: Composable | None, link: Composable) -> Composable:
+        """Give a to-many relation within an entity."""
+        ...
+
+    def link(self, path: Composable) -> Composable:
+        """Give the URL of a path below the service root."""
+        ...
+
+    def related_link(self, entity: EntitySet, row: Row, navigation: Navigation) -> Composable:
+        """Give the URL of an entity's relation."""
+        ...
+
+    def id_value(self, row: Row) -> Composable:
+        """Give the answer to a request for the id alone."""
+        ...
+
+    def property_value(self, name: str, value: Composable) -> Composable:
+        """Give the answer to a request for one property, whose JSON text may be NULL: so is the answer."""
+        ...
+
+    def json(self, found: Property, columns: Sequence[Composable]) -> Composable:
+        """Give a property's value as JSON text, NULL where it has none."""
+        ...
+
+    def plain(self, found: Property, columns: Sequence[Composable]) -> Composable:
+        """Give a property's value as plain text (`$value`)."""
+        ...
+
+    def quality(self, columns: Sequence[Composable]) -> Composable:
+        """Give a result's quality as jsonb, for filters."""
+        ...

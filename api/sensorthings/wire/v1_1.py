@@ -1,0 +1,176 @@
+"""SensorThings 1.1 on the wire (18-088, chapters 8 and 9): the only place that knows `@iot.…`, its links and its notation of times."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from psycopg import sql
+from psycopg.sql import Composable
+
+from api.sensorthings.entities.model import EntitySet, Kind, Navigation, Property
+from api.sensorthings.wire.model import Row, Selection
+from api.sensorthings.wire.text import Text, or_nothing, text, total
+from streams.contract import TESTS
+
+PREFIX = "/v1.1"
+# Shown as null where there is none (18-088, 8.2.7); any other property is left out.
+_SHOWN_AS_NULL = frozenset({"resultTime", "result"})
+
+# The session's time zone is UTC and its date style ISO: 2026-11-22 10:15:00.5+00 has only the digits that are needed.
+_TIME = sql.SQL("replace(left({}::text, -3), ' ', 'T') || 'Z'")
+_STRING = sql.SQL("to_json({})::text")
+# NaN and the infinities are not JSON; the store refuses them, but one must not spoil a page.
+_NUMBER = sql.SQL("CASE WHEN {0} > '-Infinity' AND {0} < 'Infinity' THEN {0}::text END")
+
+
+class WireV11:
+    """The wire of version 1.1 under a public URL such as `https://region.example/v1.1`."""
+
+    id_names = frozenset({"id", "@iot.id"})
+    self_link_name = "@iot.selflink"
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+
+    def entity(
+        self, entity: EntitySet, row: Row, selection: Selection | None, expanded: Sequence[tuple[str, Composable]]
+    ) -> Composable:
+        """Give an entity: id, links, properties and relations, in the order of the standard's examples."""
+        opened = frozenset(name for name, _ in expanded)
+        members = [*self._head(entity, row, selection), *self._properties(entity, row, selection)]
+        members.extend(
+            text(f',"{n.name}@iot.navigationLink":"', self._own(entity, row), f'/{n.name}"')
+            for n in entity.navigations
+            if n.name not in opened and (selection is None or n.name in selection.navigations)
+        )
+        members.extend(text(composed) for _, composed in expanded)
+        whole = total(members)
+        if isinstance(whole.parts[0], str):
+            return text("{", whole.parts[0][1:], *whole.parts[1:], "}").compose()
+        return text("{", sql.SQL("substr({}, 2)").format(whole.compose()), "}").compose()
+
+    def _head(self, entity: EntitySet, row: Row, selection: Selection | None) -> list[Text]:
+        head: list[Text] = []
+        if selection is None or selection.id:
+            head.append(text(',"@iot.id":', row.id))
+        if selection is None or selection.self_link:
+            head.append(text(',"@iot.selfLink":"', self._own(entity, row), '"'))
+        return head or [text("")]
+
+    def _properties(self, entity: EntitySet, row: Row, selection: Selection | None) -> list[Text]:
+        members: list[Text] = []
+        for found in entity.properties:
+            if selection is not None and found.name not in selection.properties:
+                continue
+            value = self.json(found, row.read(found))
+            member = text(f',"{found.name}":', value)
+            if found.name in _SHOWN_AS_NULL:
+                member = text(f',"{found.name}":', sql.SQL("coalesce({}, 'null')").format(value))
+            elif not _always(found):
+                member = text(or_nothing(member))
+            members.append(member)
+        return members
+
+    def _own(self, entity: EntitySet, row: Row) -> Text:
+        return text(f"{self._root}/{entity.name}(", row.id, ")")
+
+    def reference(self, entity: EntitySet, row: Row) -> Composable:
+        """Give the entity's link alone (18-088, 9.2.7)."""
+        return text('{"@iot.selfLink":"', self._own(entity, row), '"}').compose()
+
+    def collection(self, items: Composable, count: Composable | None, link: Composable) -> Composable:
+        """Give a collection with `@iot.count` and `@iot.nextLink` where there are."""
+        counted = text('"@iot.count":', count, ",") if count is not None else text("")
+        following = or_nothing(text('"@iot.nextLink":"', link, '",'))
+        return text("{", counted, following, '"value":[', items, "]}").compose()
+
+    def related_one(self, navigation: Navigation, item: Composable) -> Composable:
+        """Give an expanded entity, null where there is none."""
+        return text(f',"{navigation.name}":', sql.SQL("coalesce({}, 'null')").format(item)).compose()
+
+    def related_many(self, navigation: Navigation, items: Composable, count: Composable | None, link: Composable) -> Composable:
+        """Give an expanded collection."""
+        counted = text(f',"{navigation.name}@iot.count":', count) if count is not None else text("")
+        following = or_nothing(text(f',"{navigation.name}@iot.nextLink":"', link, '"'))
+        return text(counted, f',"{navigation.name}":[', items, "]", following).compose()
+
+    def link(self, path: Composable) -> Composable:
+        """Give the URL of a path below the service root."""
+        return text(f"{self._root}/", path).compose()
+
+    def related_link(self, entity: EntitySet, row: Row, navigation: Navigation) -> Composable:
+        """Give the URL of an entity's relation."""
+        return text(self._own(entity, row), f"/{navigation.name}").compose()
+
+    def id_value(self, row: Row) -> Composable:
+        """Give the id alone."""
+        return text('{"@iot.id":', row.id, "}").compose()
+
+    def property_value(self, name: str, value: Composable) -> Composable:
+        """Give one property (18-088, 9.2.4)."""
+        return text("{", sql.SQL("to_json({}::text)::text").format(sql.Literal(name)), ":", value, "}").compose()
+
+    def json(self, found: Property, columns: Sequence[Composable]) -> Composable:
+        """Give a property's value as JSON text, NULL where it has none."""
+        if found.members:
+            return _with_members(columns[0], tuple(zip(found.members, columns[1:], strict=True)))
+        match found.kind:
+            case Kind.STRING:
+                return _STRING.format(columns[0])
+            case Kind.INSTANT | Kind.INTERVAL:
+                return text('"', self.plain(found, columns), '"').compose()
+            case Kind.RESULT:
+                return sql.SQL("coalesce({}, {}::text)").format(_NUMBER.format(columns[0]), columns[1])
+            case Kind.QUALITY:
+                return sql.SQL("coalesce({}::text, {})").format(columns[0], _verdict(*columns[1:]))
+            case Kind.NUMBER:
+                return _NUMBER.format(columns[0])
+            case Kind.OBJECT | Kind.JSON | Kind.GEOMETRY:
+                return sql.SQL("{}::text").format(columns[0])
+
+    def plain(self, found: Property, columns: Sequence[Composable]) -> Composable:
+        """Give a property's value as plain text."""
+        match found.kind:
+            case Kind.STRING:
+                return columns[0]
+            case Kind.INSTANT:
+                return sql.SQL("({})").format(_TIME.format(columns[0]))
+            case Kind.INTERVAL:
+                end = or_nothing(text("/", _TIME.format(columns[1])))
+                return text(_TIME.format(columns[0]), end).compose()
+            case Kind.RESULT:
+                return sql.SQL("coalesce({}, {} #>> '{{}}')").format(_NUMBER.format(columns[0]), columns[1])
+            case Kind.JSON:
+                return sql.SQL("({} #>> '{{}}')").format(columns[0])
+            case _:
+                return self.json(found, columns)
+
+    def quality(self, columns: Sequence[Composable]) -> Composable:
+        """Give a result's quality as jsonb."""
+        return sql.SQL("coalesce({}, ({})::jsonb)").format(columns[0], _verdict(*columns[1:]))
+
+
+def _always(found: Property) -> bool:
+    """Whether the property is never NULL."""
+    always = found.kind in (Kind.QUALITY,) or bool(found.members) or found.columns == ("phenomenon_time", "phenomenon_end")
+    return always or (found.mandatory and found.kind is not Kind.RESULT)
+
+
+def _with_members(document: Composable, members: tuple[tuple[str, Composable], ...]) -> Composable:
+    """Give a JSON object with members of columns of their own before its own."""
+    own = text(*(part for name, value in members for part in (f',"{name}":', sql.SQL("{}::text").format(value))))
+    first = text("{", str(own.parts[0])[1:], *own.parts[1:])
+    rest = sql.SQL("CASE WHEN {0} IS NULL OR {0} = '{{}}' THEN '}}' ELSE ', ' || substr({0}::text, 2) END")
+    return text(first, rest.format(document)).compose()
+
+
+def _verdict(flag: Composable, tests: Composable, ruleset: Composable) -> Composable:
+    """Give the verdict on a result: flag, the tests that ran by name, and the ruleset (domain.md, "Quality control")."""
+    ran: list[Composable] = []
+    for index, name in enumerate(TESTS):
+        nibble = sql.SQL("(({} >> {}) & 15)").format(tests, sql.Literal(4 * index))
+        ran.append(sql.SQL("CASE {0} WHEN 0 THEN '' ELSE {1} || {0} END").format(nibble, sql.Literal(f',"{name}":')))
+    names = sql.SQL("substr({}, 2)").format(sql.SQL(" || ").join(ran))
+    flag_text, ruleset_text = sql.SQL("{}::text").format(flag), sql.SQL("{}::text").format(ruleset)
+    whole = text('{"scheme":"QARTOD","flag":', flag_text, ',"tests":{', names, '},"ruleset":', ruleset_text, "}")
+    return whole.compose()
