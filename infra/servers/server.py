@@ -154,11 +154,12 @@ def free_port(*, neighbours: int = 0, host: str = "127.0.0.1") -> int:
         with socket.socket() as probe:
             probe.bind((host, 0))
             port: int = probe.getsockname()[1]
-        if port + neighbours < _PORTS and all(_is_free(host, port + step) for step in range(neighbours + 1)):
+        if port + neighbours < _PORTS and all(is_free(host, port + step) for step in range(neighbours + 1)):
             return port
 
 
-def _is_free(host: str, port: int) -> bool:
+def is_free(host: str, port: int) -> bool:
+    """Tell whether nobody listens on the port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -191,7 +192,7 @@ class Server(ABC):
     stop_timeout_s: float = 15.0
     ready_timeout_s: float = 60.0
 
-    def __init__(self, *, data_dir: Path, port: int, host: str = "127.0.0.1", ports: int = 1) -> None:
+    def __init__(self, *, data_dir: Path, port: int = 0, host: str = "127.0.0.1", ports: int = 1) -> None:
         self.data_dir = data_dir.absolute()
         self.folder = self.data_dir / self.name
         self.host = host
@@ -299,7 +300,7 @@ class Server(ABC):
 
     def _check_ports(self) -> None:
         for port in range(self.port, self.port + self._ports):
-            if not _is_free(self.host, port):
+            if not is_free(self.host, port):
                 raise PortTakenError(f"port {port} for {self.name} is taken by another program")
 
     def _rotate_log(self) -> None:
