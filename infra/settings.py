@@ -16,16 +16,20 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="GRENZREGION_", frozen=True, extra="ignore")
 
-    database_url: str = Field("postgresql://localhost/grenzregion", description="PostgreSQL connection string of the writing role")
-    kafka: str = Field("127.0.0.1:9092", description="bootstrap servers of the log")
-    partitions: int = Field(4, description="partitions of readings.raw, fixed when the topic is made")
-    mqtt_host: str = Field("127.0.0.1", description="MQTT broker's host")
-    mqtt_port: int = Field(1883, description="MQTT broker's port (MQTT 5)")
-    mqtt_user: str = Field("", description="MQTT user of this process; empty: anonymous")
-    mqtt_password: SecretStr = Field(SecretStr(""), description="password of that user")
-    data_dir: Path = Field(Path("var"), description="directory for all that a process keeps")
-    metrics_port: int = Field(0, description="port of /metrics and /health of this process; 0: none. The API serves its own")
-    log_level: str = Field("info", description="debug, info, warning or error")
+    database_url: str = Field(
+        default="postgresql://localhost/grenzregion", description="PostgreSQL connection string of the writing role"
+    )
+    kafka: str = Field(default="127.0.0.1:9092", description="bootstrap servers of the log")
+    partitions: int = Field(default=4, description="partitions of readings.raw, fixed when the topic is made")
+    mqtt_host: str = Field(default="127.0.0.1", description="MQTT broker's host")
+    mqtt_port: int = Field(default=1883, description="MQTT broker's port (MQTT 5)")
+    mqtt_user: str = Field(default="", description="MQTT user of this process; empty: anonymous")
+    mqtt_password: SecretStr = Field(default=SecretStr(""), description="password of that user")
+    data_dir: Path = Field(default=Path("var"), description="directory for all that a process keeps")
+    metrics_port: int = Field(
+        default=0, description="port of /metrics and /health of this process; 0: none. The API serves its own"
+    )
+    log_level: str = Field(default="info", description="debug, info, warning or error")
 
 
 class BridgeSettings(Settings):
@@ -34,37 +38,37 @@ class BridgeSettings(Settings):
     mqtt_client_id: str = Field(
         "grenzregion-bridge", description="fixed MQTT client id of the bridge: its session survives a restart"
     )
-    mqtt_share: str = Field("", description="name of a shared subscription, for several bridges; empty: none")
-    mqtt_session_expiry: int = Field(7 * 86_400, description="seconds for which the broker keeps the bridge's session")
-    mqtt_receive_maximum: int = Field(1_000, description="messages in flight between broker and bridge")
-    batch_bytes: int = Field(400_000, description="size at which a raw record is closed; below 1 MB (decisions.md 7)")
-    batch_ms: float = Field(5.0, description="longest wait for more messages of a partition")
+    mqtt_share: str = Field(default="", description="name of a shared subscription, for several bridges; empty: none")
+    mqtt_session_expiry: int = Field(default=7 * 86_400, description="seconds for which the broker keeps the bridge's session")
+    mqtt_receive_maximum: int = Field(default=1_000, description="messages in flight between broker and bridge")
+    batch_bytes: int = Field(default=400_000, description="size at which a raw record is closed; below 1 MB (decisions.md 7)")
+    batch_ms: float = Field(default=5.0, description="longest wait for more messages of a partition")
 
 
 class WorkerSettings(Settings):
     """The Faust worker."""
 
-    worker_id: str = Field("worker-1", description="fixed id of this worker's slot: its static group membership")
-    earliest: str = Field("2000-01-01T00:00:00Z", description="telemetry before this instant is a dead letter")
-    future_days: float = Field(1.0, description="telemetry later than now plus this many days is a dead letter")
-    future_minutes: float = Field(5.0, description="a reading further ahead of the bridge's stamp than this is flagged 4")
-    close_minutes: float = Field(15.0, description="grace period after a bucket's end; a later change is a revision")
+    worker_id: str = Field(default="worker-1", description="fixed id of this worker's slot: its static group membership")
+    earliest: str = Field(default="2000-01-01T00:00:00Z", description="telemetry before this instant is a dead letter")
+    future_days: float = Field(default=1.0, description="telemetry later than now plus this many days is a dead letter")
+    future_minutes: float = Field(default=5.0, description="a reading further ahead of the bridge's stamp than this is flagged 4")
+    close_minutes: float = Field(default=15.0, description="grace period after a bucket's end; a later change is a revision")
 
 
 class ApiSettings(Settings):
     """The HTTP API."""
 
-    host: str = Field("127.0.0.1", description="address to listen on")
-    http_port: int = Field(8080, description="port to listen on")
-    public_url: str = Field("", description="URL under which the world sees this API; empty: http://host:port")
-    auth: bool = Field(True, description="writing needs the bearer token; off only on loopback")
-    token: SecretStr = Field(SecretStr(""), description="bearer token that may write")
-    pool_size: int = Field(6, description="database connections for reading, and as many at most for writing")
-    statement_timeout_ms: int = Field(5_000, description="longest time of a reading statement; then 503")
-    query_bytes: int = Field(4_096, description="longest query string")
-    query_nodes: int = Field(100, description="most nodes of a query's tree")
-    query_depth: int = Field(20, description="deepest nesting of a query's expressions")
-    expand_depth: int = Field(3, description="deepest nesting of $expand")
-    top_default: int = Field(100, description="$top where none is given")
-    top_max: int = Field(10_000, description="largest $top")
-    body_bytes: int = Field(10_000_000, description="largest request body")
+    host: str = Field(default="127.0.0.1", description="address to listen on")
+    http_port: int = Field(default=8080, description="port to listen on")
+    public_url: str = Field(default="", description="URL under which the world sees this API; empty: http://host:port")
+    auth: bool = Field(default=True, description="writing needs the bearer token; off only on loopback")
+    token: SecretStr = Field(default=SecretStr(""), description="bearer token that may write")
+    pool_size: int = Field(default=6, description="database connections for reading, and as many at most for writing")
+    statement_timeout_ms: int = Field(default=5_000, description="longest time of a reading statement; then 503")
+    query_bytes: int = Field(default=4_096, description="longest query string")
+    query_nodes: int = Field(default=100, description="most nodes of a query's tree")
+    query_depth: int = Field(default=20, description="deepest nesting of a query's expressions")
+    expand_depth: int = Field(default=3, description="deepest nesting of $expand")
+    top_default: int = Field(default=100, description="$top where none is given")
+    top_max: int = Field(default=10_000, description="largest $top")
+    body_bytes: int = Field(default=10_000_000, description="largest request body")

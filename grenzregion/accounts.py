@@ -1,0 +1,54 @@
+"""Which MQTT account each process uses, by how the broker lets anybody in (`Places.mqtt_accounts`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.accounts import BrokerAccount, BrokerAccounts
+from infra.servers.set import Account, Places, kept_secret
+from infra.settings import BridgeSettings
+from ingest_mqtt.rights import PUBLISHER, WORKER, bridge_rights, device_rights
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessAccounts:
+    """Accounts of the platform's processes; `publisher` stands for the simulator's and the replay's devices."""
+
+    bridge: Account
+    worker: Account
+    publisher: Account
+
+
+def process_accounts(places: Places, data_dir: Path) -> ProcessAccounts:
+    """Make the accounts where the broker keeps them, or take the given ones; raises `infra.accounts.AccountsError`."""
+    if places.mqtt_accounts != "dynamic":
+        return ProcessAccounts(
+            bridge=places.mqtt_admin, worker=places.mqtt_admin, publisher=places.mqtt_device or places.mqtt_admin
+        )
+    rights = {
+        "bridge": bridge_rights(BridgeSettings.model_fields["mqtt_client_id"].default),
+        "worker": WORKER,
+        "publisher": PUBLISHER,
+    }
+    made = {
+        name: BrokerAccount(user=f"grenzregion-{name}", rights=right, password=kept_secret(data_dir / "accounts" / name))
+        for name, right in rights.items()
+    }
+    with broker_accounts(places) as broker:
+        broker.put(made.values())
+    return ProcessAccounts(**{name: Account(user=account.user, password=account.password) for name, account in made.items()})
+
+
+def broker_accounts(places: Places) -> BrokerAccounts:
+    """Connect as the broker's administrator."""
+    admin = places.mqtt_admin
+    return BrokerAccounts(host=places.mqtt_host, port=places.mqtt_port, user=admin.user, password=admin.password)
+
+
+def new_device_password(places: Places, device: str) -> str:
+    """Give the device `tenant/device` an account with a new password and return it; raises `ValueError` for a bad name."""
+    account = BrokerAccount(user=device, rights=device_rights(device))
+    with broker_accounts(places) as broker:
+        broker.put([account])
+    return account.password

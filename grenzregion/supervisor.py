@@ -1,0 +1,67 @@
+"""Keeps processes alive: a dead one is started again after a pause, and given up after so many deaths before it was ready."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from infra.servers.server import Server, ServerError
+
+MAX_DEATHS = 6
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 10.0
+POLL_S = 0.2
+
+
+class GivenUpError(ServerError):
+    """A process died too often before it was ready."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Watched:
+    server: Server
+    deaths: int = 0  # since it was last ready
+    ready: bool = True
+    again_at: float | None = None
+
+
+class Supervisor:
+    """Watches servers that were started by others."""
+
+    def __init__(self, servers: Sequence[Server], say: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
+        self._watched = [_Watched(server=server) for server in servers]
+        self._say = say
+        self._clock = clock
+
+    def watch(self, stop: threading.Event) -> None:
+        """Return when `stop` is set; raises `GivenUpError`."""
+        while not stop.wait(POLL_S):
+            self.look()
+
+    def look(self) -> None:
+        """See after every process once."""
+        for watched in self._watched:
+            if watched.server.pid is None:
+                self._revive(watched)
+            elif not watched.ready and watched.server.answers():
+                watched.ready, watched.deaths = True, 0
+                self._say(f"{watched.server.name} is ready again")
+
+    def _revive(self, watched: _Watched) -> None:
+        now = self._clock()
+        name = watched.server.name
+        if watched.again_at is None:
+            watched.deaths += 1
+            watched.ready = False
+            if watched.deaths > MAX_DEATHS:
+                raise GivenUpError(f"{name} died {watched.deaths} times before it was ready: see {watched.server.log_file}")
+            pause = min(FIRST_PAUSE_S * 2 ** (watched.deaths - 1), LONGEST_PAUSE_S)
+            watched.again_at = now + pause
+            self._say(f"{name} died and is started again in {pause:.1f} s")
+        elif now >= watched.again_at:
+            watched.again_at = None
+            try:
+                watched.server.start()
+            except ServerError as error:
+                self._say(str(error))
