@@ -63,7 +63,7 @@ class Rumqttd(Server):
 
     name = "mqtt"
 
-    def __init__(self, *, data_dir: Path, port: int, host: str = "127.0.0.1") -> None:
+    def __init__(self, *, data_dir: Path, port: int = 0, host: str = "127.0.0.1") -> None:
         super().__init__(data_dir=data_dir, port=port, host=host, ports=2)
 
     @property

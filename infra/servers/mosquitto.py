@@ -26,7 +26,7 @@ class Mosquitto(Server):
 
     name = "mqtt"
 
-    def __init__(self, *, data_dir: Path, port: int, host: str, user: User) -> None:
+    def __init__(self, *, data_dir: Path, port: int = 0, host: str = "127.0.0.1", user: User) -> None:
         super().__init__(data_dir=data_dir, port=port, host=host)
         self._user = user
 

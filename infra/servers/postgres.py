@@ -60,7 +60,7 @@ class Postgres(Server):
     name = "postgres"
     stop_timeout_s = 30.0
 
-    def __init__(self, *, data_dir: Path, port: int, settings: Mapping[str, str] | None, user: User | None) -> None:
+    def __init__(self, *, data_dir: Path, port: int = 0, settings: Mapping[str, str] | None = None, user: User | None) -> None:
         super().__init__(data_dir=data_dir, port=port)
         self._settings = dict(settings or {})
         self._user = user
