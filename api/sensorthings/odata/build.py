@@ -30,7 +30,7 @@ class Abilities:
 
 @dataclass(slots=True, kw_only=True)
 class Build:
-    """One statement under construction. `bounded` becomes true when an id's day was used as a bound, unless `unbounded` forbids it."""
+    """One statement under construction. `bounded`: an id's day was used as a bound, which `unbounded` forbids."""
 
     wire: Wire
     limits: Limits

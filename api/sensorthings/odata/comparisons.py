@@ -37,7 +37,7 @@ def boolean(composed: Composable) -> Value:
     return Value(type=Type.BOOLEAN, sql=composed)
 
 
-def compare(operator: str, left: Value, right: Value) -> Value | None:
+def compare(operator: str, left: Value, right: Value) -> Value | None:  # noqa: PLR0911 - the first rule that fits
     """Compare two values; None where their types can't be compared."""
     if right.type is Type.NULL:
         return _with_null(operator, left)

@@ -144,7 +144,7 @@ class Joined:
             raise MalformedQueryError(self._where, expression.position, "expected a truth value, such as a comparison")
         return found
 
-    def value(self, expression: Expression) -> Value:
+    def value(self, expression: Expression) -> Value:  # noqa: PLR0911 - one line for each kind of node
         """Compile a value of any type."""
         match expression:
             case Literal():

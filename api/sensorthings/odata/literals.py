@@ -66,6 +66,10 @@ def _interval(text: str) -> Value:
     return LiteralKind.INTERVAL, (first, last)
 
 
+def _time(text: str) -> Value:
+    return LiteralKind.TIME, (_instant(text),)
+
+
 def _date(text: str) -> Value:
     return LiteralKind.DATE, (datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date().isoformat(),)
 
@@ -99,7 +103,7 @@ def _geometry(text: str) -> Value:
 _READERS = {
     TokenKind.STRING: _string,
     TokenKind.NUMBER: number,
-    TokenKind.TIME: lambda text: (LiteralKind.TIME, (_instant(text),)),
+    TokenKind.TIME: _time,
     TokenKind.INTERVAL: _interval,
     TokenKind.DATE: _date,
     TokenKind.CLOCK: _clock,

@@ -27,8 +27,10 @@ Scope = Callable[[str], list[Composable]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collection:
-    """A collection to compile. `scope` gives the conditions of its path for a row; `parent` is the Datastream's id where it is one
-    Datastream's Observations; `reference`: only links are wanted.
+    """A collection to compile. `scope` gives the conditions of its path for a row.
+
+    `parent` is the Datastream's id where it is one Datastream's Observations, `everything` a set without a path before it;
+    `reference`: only links are wanted.
     """
 
     entity: EntitySet

@@ -42,7 +42,7 @@ _NOT_BEFORE = {False: sql.SQL("{} >= {}"), True: sql.SQL("{} <= {}")}
 
 
 def order(build: Build, entity: EntitySet, alias: str, options: Options, where: str) -> list[Key]:
-    """Give the keys of a collection's order. The last is always the id, so that the order is total and a page can go on anywhere."""
+    """Give the keys of a collection's order; the id is always among them, so that a page can go on anywhere."""
     keys: list[Key] = []
     conditions = Conditions(build, entity, alias, where)
     for item in options.orderby:

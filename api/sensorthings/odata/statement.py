@@ -15,7 +15,10 @@ _LAST_DAY = (datetime(2149, 1, 1, tzinfo=UTC) - _EPOCH).days
 
 @dataclass(frozen=True, slots=True)
 class DayOf:
-    """The day that the id in `slot` carries, `after` days later. Day 0 bounds nothing: it also stands for times outside of 1970-2149."""
+    """The day that the id in `slot` carries, `after` days later.
+
+    Day 0 bounds nothing: it also stands for times outside of 1970-2149.
+    """
 
     slot: int
     after: int
@@ -59,8 +62,8 @@ class Parameters:
 class Statement:
     """One SQL statement that answers all requests of one shape with one row of one text, or no row: nothing is there.
 
-    `text`: plain text instead of JSON. `observations`: it reads Observations. `bounded`: by the day in an id; an Observation that was
-    moved to another day is only found without that bound.
+    `text`: plain text instead of JSON. `bounded`: by the day in an id; an Observation that was moved to another day is only found
+    without that bound.
     """
 
     query: bytes

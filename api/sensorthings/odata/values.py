@@ -51,7 +51,8 @@ _CAST = {
 _JSON_NUMBER = sql.SQL("(CASE WHEN jsonb_typeof({0}) = 'number' THEN ({0})::numeric END)")
 _JSON_TEXT = sql.SQL("({} #>> '{{}}')")
 _JSON_TIME = sql.SQL(
-    "(CASE WHEN jsonb_typeof({0}) = 'string' AND pg_input_is_valid({0} #>> '{{}}', 'timestamptz') THEN ({0} #>> '{{}}')::timestamptz END)"
+    "(CASE WHEN jsonb_typeof({0}) = 'string' AND pg_input_is_valid({0} #>> '{{}}', 'timestamptz')"
+    " THEN ({0} #>> '{{}}')::timestamptz END)"
 )
 _JSON_BOOLEAN = sql.SQL("(CASE WHEN jsonb_typeof({0}) = 'boolean' THEN ({0})::boolean END)")
 
@@ -145,7 +146,7 @@ def as_geometry(value: Value) -> Composable | None:
 _PLAIN = {Type.DATE: sql.SQL("{}::date"), Type.CLOCK: sql.SQL("{}::time"), Type.DURATION: sql.SQL("{}::interval")}
 
 
-def as_type(value: Value, wanted: Type, peer: str | None = None) -> Composable | None:
+def as_type(value: Value, wanted: Type, peer: str | None = None) -> Composable | None:  # noqa: PLR0911 - one line for each type
     """Read as a type, None where that makes no sense."""
     match wanted:
         case Type.NUMBER:

@@ -47,6 +47,9 @@ class Row:
         return [self.column(name) for name in (*found.columns, *found.members.values())]
 
 
+Expanded = Sequence[tuple[str, Composable]]  # names of relations with their text
+
+
 class Wire(Protocol):
     """A version of the standard."""
 
@@ -60,9 +63,7 @@ class Wire(Protocol):
         """Name of an entity's own link in `$select`, in lower case."""
         ...
 
-    def entity(
-        self, entity: EntitySet, row: Row, selection: Selection | None, expanded: Sequence[tuple[str, Composable]]
-    ) -> Composable:
+    def entity(self, entity: EntitySet, row: Row, selection: Selection | None, expanded: Expanded) -> Composable:
         """Give an entity; `expanded` are names of relations with the text of `related_one` or `related_many`."""
         ...
 

@@ -15,17 +15,13 @@ class Text:
 
     parts: tuple[str | Composable, ...]
 
-    def __add__(self, other: Text | str) -> Text:
-        """Append."""
-        return Text(self.parts + (other.parts if isinstance(other, Text) else (other,)))
-
     def compose(self) -> Composable:
         """Give one SQL expression."""
         pieces: list[str | Composable] = []
         for part in self.parts:
             if isinstance(part, str) and pieces and isinstance(pieces[-1], str):
                 pieces[-1] += part
-            elif part != "":
+            else:
                 pieces.append(part)
         if not pieces:
             return sql.SQL("''")
@@ -39,7 +35,7 @@ def text(*parts: str | Composable | Text) -> Text:
     flat: list[str | Composable] = []
     for part in parts:
         flat.extend(part.parts if isinstance(part, Text) else (part,))
-    return Text(tuple(flat))
+    return Text(tuple(part for part in flat if part != ""))
 
 
 def total(texts: Iterable[Text]) -> Text:

@@ -1,4 +1,4 @@
-"""SensorThings 1.1 on the wire (18-088, chapters 8 and 9): the only place that knows `@iot.…`, its links and its notation of times."""
+"""SensorThings 1.1 on the wire (18-088, chapters 8 and 9): the only place that knows `@iot.…`, its links and its times."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from psycopg import sql
 from psycopg.sql import Composable
 
 from api.sensorthings.entities.model import EntitySet, Kind, Navigation, Property
-from api.sensorthings.wire.model import Row, Selection
+from api.sensorthings.wire.model import Expanded, Row, Selection
 from api.sensorthings.wire.text import Text, or_nothing, text, total
 from streams.contract import TESTS
 
@@ -32,9 +32,7 @@ class WireV11:
     def __init__(self, root: str) -> None:
         self._root = root
 
-    def entity(
-        self, entity: EntitySet, row: Row, selection: Selection | None, expanded: Sequence[tuple[str, Composable]]
-    ) -> Composable:
+    def entity(self, entity: EntitySet, row: Row, selection: Selection | None, expanded: Expanded) -> Composable:
         """Give an entity: id, links, properties and relations, in the order of the standard's examples."""
         opened = frozenset(name for name, _ in expanded)
         members = [*self._head(entity, row, selection), *self._properties(entity, row, selection)]
@@ -45,6 +43,8 @@ class WireV11:
         )
         members.extend(text(composed) for _, composed in expanded)
         whole = total(members)
+        if not whole.parts:
+            return sql.SQL("'{}'")
         if isinstance(whole.parts[0], str):
             return text("{", whole.parts[0][1:], *whole.parts[1:], "}").compose()
         return text("{", sql.SQL("substr({}, 2)").format(whole.compose()), "}").compose()
@@ -55,7 +55,7 @@ class WireV11:
             head.append(text(',"@iot.id":', row.id))
         if selection is None or selection.self_link:
             head.append(text(',"@iot.selfLink":"', self._own(entity, row), '"'))
-        return head or [text("")]
+        return head
 
     def _properties(self, entity: EntitySet, row: Row, selection: Selection | None) -> list[Text]:
         members: list[Text] = []
@@ -110,7 +110,7 @@ class WireV11:
         """Give one property (18-088, 9.2.4)."""
         return text("{", sql.SQL("to_json({}::text)::text").format(sql.Literal(name)), ":", value, "}").compose()
 
-    def json(self, found: Property, columns: Sequence[Composable]) -> Composable:
+    def json(self, found: Property, columns: Sequence[Composable]) -> Composable:  # noqa: PLR0911 - one line for each kind
         """Give a property's value as JSON text, NULL where it has none."""
         if found.members:
             return _with_members(columns[0], tuple(zip(found.members, columns[1:], strict=True)))
@@ -152,7 +152,7 @@ class WireV11:
 
 def _always(found: Property) -> bool:
     """Whether the property is never NULL."""
-    always = found.kind in (Kind.QUALITY,) or bool(found.members) or found.columns == ("phenomenon_time", "phenomenon_end")
+    always = found.kind is Kind.QUALITY or bool(found.members) or found.columns == ("phenomenon_time", "phenomenon_end")
     return always or (found.mandatory and found.kind is not Kind.RESULT)
 
 
