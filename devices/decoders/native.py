@@ -12,6 +12,7 @@ import msgspec
 from devices.decoders import salvage
 from devices.decoders.limits import (
     MAX_EXACT,
+    MAX_IDENTITY,
     MAX_READINGS,
     RefusedError,
     check_channel,
@@ -24,7 +25,7 @@ from devices.vocabulary import Decoded, Reading, Refused, UndecodableError
 
 _Time = Annotated[datetime, msgspec.Meta(tz=True)]
 _Scalar = float | int | str | bool | None
-_Identity = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+_Identity = Annotated[int, msgspec.Meta(ge=0, le=MAX_IDENTITY)]
 _MIN_LON, _MAX_LON, _MIN_LAT, _MAX_LAT = -180.0, 180.0, -90.0, 90.0
 _OPTIONAL = ("time", "start", "end", "unit", "position", "parameters")
 _PLAIN = frozenset({float, bool, str, type(None)})  # an integer's size is looked at; arrays go the careful way
@@ -201,11 +202,9 @@ def _position(position: list[float]) -> tuple[float, ...]:
 
 
 def _decoded(readings: list[Reading], refused: list[Refused], epoch: Any, seq: Any, first: Any) -> Decoded:
-    try:
-        numbers = msgspec.convert((epoch, seq, first), tuple[_Identity | None, _Identity | None, _Identity | None])
-    except msgspec.ValidationError:
-        raise UndecodableError("bad_identity", "epoch, seq and first are whole numbers of 0 to 2^63-1") from None
-    epoch, seq, first = numbers
+    for number in (epoch, seq, first):
+        if number is not None and not (type(number) is int and 0 <= number <= MAX_IDENTITY):
+            raise UndecodableError("bad_identity", "epoch, seq and first are whole numbers of 0 to 2^63-1")
     if (epoch is None) != (seq is None) or (first is not None and (seq is None or first > seq)):
         raise UndecodableError("bad_identity", "epoch and seq come together, and first is at most seq")
     return Decoded(readings=readings, refused=refused, epoch=epoch, seq=seq, first=first)
