@@ -17,8 +17,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from infra.servers.asking import accepts, kafka_answers, mqtt_answers
+from infra.servers.errors import MissingServerError
 from infra.servers.postgres import Postgres
-from infra.servers.server import MissingServerError, Order, Server, unprivileged_user
+from infra.servers.process import Order, unprivileged_user
+from infra.servers.server import Server
 from infra.servers.set import Account, Places, Progress, ServerSet, kept_secret
 
 MAX_PAYLOAD = 262_144  # bytes of one MQTT message, on every set

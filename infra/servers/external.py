@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from infra.database import DatabaseAwayError, wait_for_database
 from infra.servers.asking import kafka_answers, mqtt_answers
-from infra.servers.server import NotReadyError
+from infra.servers.errors import NotReadyError
 from infra.servers.set import Account, Places, Progress, ServerSet
 from infra.settings import Settings
 

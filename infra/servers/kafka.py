@@ -8,8 +8,10 @@ import uuid
 from pathlib import Path
 
 from infra.servers.asking import kafka_answers
+from infra.servers.errors import MissingServerError, explain
 from infra.servers.install import kafka_dir
-from infra.servers.server import MissingServerError, NotReadyError, Order, Server, carry_out
+from infra.servers.process import Order, carry_out
+from infra.servers.server import Server
 
 _SETTINGS = Path(__file__).parents[1] / "kafka"
 
@@ -57,8 +59,8 @@ class Kafka(Server):
         tool = [*self._java(), "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)]
         done = carry_out(Order(argv=tool))
         if done.returncode != 0:
-            said = (done.stderr + done.stdout).strip().splitlines()
-            raise NotReadyError(f"kafka: {self._data} could not be formatted: {said[-1] if said else 'no word why'}")
+            said = [line for line in (done.stderr + done.stdout).splitlines() if line]
+            raise explain(self.name, "kafka: its data directory could not be made", said, self.folder)
 
     def _java(self) -> list[str]:
         java = shutil.which("java")

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from infra.servers.errors import MissingServerError, ServerError
 from infra.servers.install import is_installed, root_dir, servers_dir
 from infra.servers.kafka import Kafka
 from infra.servers.mosquitto import Mosquitto
 from infra.servers.postgres import Postgres
-from infra.servers.server import MissingServerError, Order, ServerError, unprivileged_user
+from infra.servers.process import Order, unprivileged_user
 from infra.servers.set import Places, Progress, ServerSet
 
 _INSIDE = "/srv/postgres"  # the folder as PostgreSQL sees it (install.MOUNT_POINTS)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from infra.servers.asking import accepts, mqtt_answers
 from infra.servers.install import root_dir
-from infra.servers.server import Order, Server, User
+from infra.servers.process import Order, User
+from infra.servers.server import Server
 from infra.servers.set import Account, kept_secret
 
 MAX_PACKET = 262_144 + 4_096  # bytes: the payload that every set takes, and its topic and properties

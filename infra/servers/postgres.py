@@ -15,7 +15,9 @@ import psutil
 import psycopg
 
 from infra.servers.asking import postgres_answers
-from infra.servers.server import MARK, DiskFullError, NotReadyError, Order, Server, ServerError, User, carry_out
+from infra.servers.errors import explain
+from infra.servers.process import MARK, Order, User, carry_out
+from infra.servers.server import Server
 from infra.servers.set import kept_secret
 
 DATABASE = "grenzregion"
@@ -101,7 +103,8 @@ class Postgres(Server):
         made = carry_out(replace(order, environment=_ENVIRONMENT))
         password.unlink()
         if made.returncode != 0:
-            raise _not_made(self.folder, made.stderr)
+            said = [line for line in made.stderr.splitlines() if line]
+            raise explain(self.name, "postgres: its data directory could not be made", said, self.folder)
         new.rename(self.folder / "data")
 
     @property
@@ -140,16 +143,3 @@ class Postgres(Server):
                 lock.unlink()
         except (FileNotFoundError, psutil.Error):
             pass  # no such file; or no such process, which PostgreSQL sees itself
-
-
-def _first_error(output: str) -> str:
-    """Return the line of a tool's output that tells most."""
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    return next((line for line in lines if "error" in line.lower()), lines[-1] if lines else "no word why")
-
-
-def _not_made(folder: Path, output: str) -> ServerError:
-    """Return the error for a database directory that initdb did not make."""
-    if "No space left on device" in output:
-        return DiskFullError(f"postgres: no space left on the disk for {folder}")
-    return NotReadyError(f"postgres: {folder} could not be made: {_first_error(output)}")

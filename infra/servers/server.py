@@ -1,151 +1,25 @@
-"""One server process: start, wait until ready, where, stop, leave nothing behind.
-
-ServerError                      one line that says what is wrong and where
-├── PortTakenError               another program listens on the port
-├── DiskFullError                no space left for the server's data
-├── MissingServerError           a binary or an installation is not there
-├── NotReadyError                it ended at once, or did not answer in time
-└── DataInUseError               another supervisor holds the data directory
-"""
+"""One server process: start, wait until ready, where, stop, leave nothing behind."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import json
-import os
-import pwd
-import signal
 import socket
 import subprocess
-import sys
-import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
-MARK = "GRENZREGION_SERVER"  # environment variable by which a server's own process is told from a stranger with its old id
+from infra.servers.errors import PortTakenError, ServerError, disk_errors, explain
+from infra.servers.process import MARK, Order, family, spawner, unprivileged_user
 
-_LAUNCH = Path(__file__).with_name("launch.py")
+__all__ = ["Order", "PortTakenError", "Server", "ServerError", "free_port", "is_free", "unprivileged_user"]
+
 _LOG_LIMIT = 10_000_000
 _POLL_S = 0.02
 _PORTS = 65_536
-
-
-class ServerError(RuntimeError):
-    """A server can't be run; the message is one line for people."""
-
-
-class PortTakenError(ServerError):
-    """Another program listens on the port."""
-
-
-class DiskFullError(ServerError):
-    """No space left for the server's data."""
-
-
-class MissingServerError(ServerError):
-    """A binary or an installation is not there."""
-
-
-class NotReadyError(ServerError):
-    """The server ended at once, or did not answer in time."""
-
-
-class DataInUseError(ServerError):
-    """Another supervisor holds the data directory."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class User:
-    """An unprivileged system user that already exists."""
-
-    uid: int
-    gid: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """How a server's process is made (see launch.py); `binds` are (outside, inside) pairs below `root`."""
-
-    argv: list[str]
-    stop_signal: signal.Signals = signal.SIGTERM
-    user: User | None = None
-    root: Path | None = None
-    binds: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
-    files: tuple[int, ...] = ()
-    environment: Mapping[str, str] = field(default_factory=dict[str, str])
-
-    def command(self) -> list[str]:
-        """Return the command line that carries the order out."""
-        user = {"uid": self.user.uid, "gid": self.user.gid} if self.user else {}
-        root = {"root": str(self.root), "binds": self.binds} if self.root else {}
-        order = {"argv": self.argv, "death_signal": int(self.stop_signal), "parent": os.getpid(), **user, **root}
-        return [sys.executable, "-I", "-S", str(_LAUNCH), json.dumps(order)]
-
-
-class _Spawner:
-    """Starts processes from one thread that lives as long as the program.
-
-    The parent-death signal comes when the *thread* that started a process ends, so a short-lived thread must never be the parent.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._pool: ThreadPoolExecutor | None = None
-
-    def run(self, order: Order, mark: str, log: Path) -> subprocess.Popen[bytes]:
-        with self._lock:
-            self._pool = self._pool or ThreadPoolExecutor(1, "spawner")
-        return self._pool.submit(self._run, order, mark, log).result()
-
-    @staticmethod
-    def _run(order: Order, mark: str, log: Path) -> subprocess.Popen[bytes]:
-        environment = {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", "TZ": "UTC", **order.environment, MARK: mark}
-        with log.open("ab") as out:
-            return subprocess.Popen(
-                order.command(),
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                env=environment,
-                cwd="/",
-                pass_fds=order.files,
-                start_new_session=True,
-            )
-
-
-_spawner = _Spawner()
-
-
-def carry_out(order: Order) -> subprocess.CompletedProcess[str]:
-    """Run a tool, as the servers are run, to its end."""
-    return subprocess.run(
-        order.command(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"PATH": os.defpath, **order.environment},
-        pass_fds=order.files,
-        cwd="/",
-    )
-
-
-def unprivileged_user() -> User | None:
-    """Return whom root lends to servers that refuse root; None when the caller is not root."""
-    if os.geteuid() != 0:
-        return None
-    try:
-        entry = pwd.getpwnam("nobody")
-    except KeyError:
-        raise ServerError("PostgreSQL refuses to run as root, and this system has no user `nobody`: run as another user") from None
-    return User(uid=entry.pw_uid, gid=entry.pw_gid)
 
 
 def free_port(*, neighbours: int = 0, host: str = "127.0.0.1") -> int:
@@ -169,17 +43,6 @@ def is_free(host: str, port: int) -> bool:
                 return False
             raise
         return True
-
-
-@contextlib.contextmanager
-def disk_errors(name: str) -> Generator[None]:
-    """Turn the system's refusals while writing a server's files into one line."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFullError(f"{name}: no space left on the disk for {error.filename or 'its data'}") from error
-        raise ServerError(f"{name}: {error.filename or 'its data'}: {error.strerror}") from error
 
 
 class Server(ABC):
@@ -238,7 +101,7 @@ class Server(ABC):
             self._check_ports()
             self._rotate_log()
             order = self.prepare()
-            self._process = _spawner.run(order, str(self.folder), self.log_file)
+            self._process = spawner.run(order, str(self.folder), self.log_file)
             self._stop_signal = order.stop_signal
             self.pid_file.write_text(f"{self._process.pid}\n")
 
@@ -256,44 +119,45 @@ class Server(ABC):
     def stop(self) -> None:
         """End the process and all it started, first asking, then not; remove the pid file. May be called at any time."""
         if self._process is not None:
-            family = _family(self._process.pid)
-            if self._process.poll() is None:
+            relatives = self._relatives()
+            if relatives:
                 self._process.send_signal(self._stop_signal)
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self._process.wait(self.stop_timeout_s)
-            self._end(family)
+            self._end(relatives)
         self.pid_file.unlink(missing_ok=True)
         self.clean()
 
     def kill(self) -> None:
         """End the process as kill -9 does, and wait until its children have gone; the data stay as they are."""
         if self._process is not None:
-            family = _family(self._process.pid)
+            relatives = self._relatives()
             self._process.kill()
-            self._end(family, patience_s=2.0)
+            self._end(relatives, patience_s=2.0)
 
-    def _end(self, family: list[psutil.Process], patience_s: float = 0.5) -> None:
+    def _relatives(self) -> list[psutil.Process]:
+        """Return the running process and its children; nothing when it has ended, for its id may be a stranger's by now."""
+        return [] if self.pid is None else family(self.pid)
+
+    def _end(self, relatives: list[psutil.Process], patience_s: float = 0.5) -> None:
         process, self._process = self._process, None
-        _gone, left = psutil.wait_procs(family[1:], timeout=patience_s)
-        for relative in [*left, *family[:1]]:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                relative.kill()
-        psutil.wait_procs(left, timeout=5)
+        _gone, left = psutil.wait_procs(relatives[1:], timeout=patience_s)
+        if process is not None:
+            process.kill()
+        _kill(left)
         if process is not None:
             process.wait()
 
     def _end_orphan(self) -> None:
         if self._process is not None:  # it died by itself
-            self._end(_family(self._process.pid))
+            self._end([])
         try:
             orphan = psutil.Process(int(self.pid_file.read_text()))
             if orphan.environ().get(MARK) == str(self.folder):
-                family = [orphan, *orphan.children(recursive=True)]
+                relatives = family(orphan.pid)
                 orphan.terminate()
-                _gone, left = psutil.wait_procs(family, timeout=self.stop_timeout_s)
-                for relative in left:
-                    relative.kill()
-                psutil.wait_procs(left, timeout=5)
+                _gone, left = psutil.wait_procs(relatives, timeout=self.stop_timeout_s)
+                _kill(left)
         except (FileNotFoundError, ValueError, psutil.Error):
             pass  # no file, no id in it, or a process that is not ours (or is gone): no obstacle
         self.pid_file.unlink(missing_ok=True)
@@ -317,17 +181,11 @@ class Server(ABC):
             return [line.strip() for line in log.read().decode(errors="replace").splitlines() if line.strip()]
 
     def _why(self, what: str) -> ServerError:
-        lines = self.log_tail()
-        if any("No space left on device" in line for line in lines):
-            return DiskFullError(f"{self.name}: no space left on the disk for {self.folder}")
-        telling = [line for line in lines if any(word in line for word in ("FATAL", "ERROR", "Error", "error"))] or lines
-        said = f": {telling[-1][:300]}" if telling else ""
-        return NotReadyError(f"{what}{said} (all of it: {self.log_file})")
+        return explain(self.name, what, self.log_tail(), self.folder, f" (all of it: {self.log_file})")
 
 
-def _family(pid: int) -> list[psutil.Process]:
-    try:
-        first = psutil.Process(pid)
-        return [first, *first.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []
+def _kill(processes: list[psutil.Process]) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(processes, timeout=5)

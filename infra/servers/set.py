@@ -11,7 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Literal, Self
 
-from infra.servers.server import DataInUseError, Server, disk_errors
+from infra.servers.errors import DataInUseError, disk_errors
+from infra.servers.server import Server
 
 Progress = Callable[[str], None]
 

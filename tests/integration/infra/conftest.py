@@ -11,7 +11,8 @@ from infra.servers import local
 from infra.servers.embedded import EmbeddedPostgres, Rumqttd, Tansu
 from infra.servers.kafka import Kafka
 from infra.servers.mosquitto import Mosquitto
-from infra.servers.server import Server, unprivileged_user
+from infra.servers.process import unprivileged_user
+from infra.servers.server import Server
 from tests.conftest import REQUIRE_LOCAL, Servers, in_database
 
 

@@ -14,16 +14,10 @@ import pytest
 from infra.servers import embedded, local
 from infra.servers.asking import accepts
 from infra.servers.embedded import EmbeddedPostgres, Rumqttd, Tansu, embedded_set
+from infra.servers.errors import DataInUseError, DiskFullError, MissingServerError, NotReadyError, PortTakenError
 from infra.servers.postgres import Postgres
-from infra.servers.server import (
-    DataInUseError,
-    DiskFullError,
-    MissingServerError,
-    NotReadyError,
-    PortTakenError,
-    Server,
-    unprivileged_user,
-)
+from infra.servers.process import unprivileged_user
+from infra.servers.server import Server
 from infra.servers.set import ServerSet
 from tests.conftest import QUICK
 
