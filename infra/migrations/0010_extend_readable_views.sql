@@ -12,16 +12,23 @@ SELECT d.id FROM thing t JOIN datastream d ON d.thing_id = t.id WHERE NOT t.publ
 
 -- Hidden when every Thing that uses or used it is private; used by none, it is nobody's secret.
 CREATE VIEW read.hidden_location AS
-WITH place AS (
-    SELECT thing_id, location_id FROM thing_location
-    UNION
-    SELECT h.thing_id, l.location_id FROM historical_location h JOIN historical_location_location l ON l.historical_location_id = h.id
-)
-SELECT DISTINCT p.location_id AS id FROM thing t JOIN place p ON p.thing_id = t.id WHERE NOT t.public
-   AND NOT EXISTS (SELECT FROM place o JOIN thing q ON q.id = o.thing_id WHERE o.location_id = p.location_id AND q.public);
+SELECT place.id
+  FROM (SELECT tl.location_id AS id FROM thing t JOIN thing_location tl ON tl.thing_id = t.id WHERE NOT t.public
+        UNION
+        SELECT hl.location_id FROM thing t JOIN historical_location h ON h.thing_id = t.id
+          JOIN historical_location_location hl ON hl.historical_location_id = h.id WHERE NOT t.public) place
+ WHERE NOT EXISTS (SELECT FROM thing_location tl JOIN thing t ON t.id = tl.thing_id WHERE tl.location_id = place.id AND t.public)
+   AND NOT EXISTS (SELECT FROM historical_location_location hl JOIN historical_location h ON h.id = hl.historical_location_id
+                     JOIN thing t ON t.id = h.thing_id WHERE hl.location_id = place.id AND t.public);
 CREATE VIEW read.hidden_feature AS
 SELECT l.feature_id AS id FROM read.hidden_location h JOIN location l ON l.id = h.id WHERE l.feature_id IS NOT NULL;
 CREATE VIEW read.hidden_sensor AS
 SELECT d.sensor_id AS id FROM thing t JOIN datastream d ON d.thing_id = t.id WHERE NOT t.public
    AND NOT EXISTS (SELECT FROM datastream o JOIN thing p ON p.id = o.thing_id WHERE o.sensor_id = d.sensor_id AND p.public);
+
+-- The latest Observation of each Datastream, and how many there are: the summary knows where it is.
+CREATE VIEW read.latest_observation AS
+SELECT o.*, s.n FROM datastream_summary s
+  JOIN observation o ON o.datastream_id = s.datastream_id AND o.phenomenon_time = s.last_time AND o.discriminator = s.latest_discriminator
+ WHERE NOT o.deleted;
 GRANT SELECT ON ALL TABLES IN SCHEMA read TO grenzregion_reader;

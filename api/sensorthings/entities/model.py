@@ -98,8 +98,9 @@ class Hidden:
 class EntitySet:
     """One entity set. Every view has a column `id`.
 
-    `default_order` names the columns that order a collection before its id; `day_column`: ids carry the day of this column
-    (decisions.md 11).
+    `default_order` names the columns that order a collection before its id. `tie_order` are columns that go between the last of
+    `default_order` and the id, because an index has them. `day_column`: ids carry the day of this column (decisions.md 11).
+    `latest` is a view with the row that is last by `day_column` for each Datastream, and how many there are (`n`).
     """
 
     name: str
@@ -109,7 +110,9 @@ class EntitySet:
     navigations: tuple[Navigation, ...]
     hidden: Hidden | None = None
     default_order: tuple[str, ...] = ()
+    tie_order: tuple[str, ...] = ()
     day_column: str | None = None
+    latest: str | None = None
 
     def property(self, name: str) -> Property | None:
         """Find a property by its name in any case."""

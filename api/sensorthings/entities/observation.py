@@ -30,5 +30,7 @@ OBSERVATION = EntitySet(
     ),
     hidden=Hidden(view="hidden_datastream", column="datastream_id"),
     default_order=("phenomenon_time",),
+    tie_order=("datastream_id",),
     day_column="phenomenon_time",
+    latest="latest_observation",
 )

@@ -70,10 +70,8 @@ class _Compiler:
         parts = self._pages.collection(collection)
         path = build.wire.link(build.slot(self._request.path, _TEXT))
         link_options = sql.SQL("''") if options.link is None else build.slot(options.link, _TEXT)
-        text = build.wire.collection(parts.items, parts.count, parts.link(path, link_options))
-        if not before:
-            return sql.SQL("SELECT {} FROM {}").format(text, parts.source)
-        return sql.SQL("SELECT (SELECT {} FROM {}) WHERE {}").format(text, parts.source, exists(build, before))
+        query = parts.select(path, link_options, build.wire.collection)
+        return sql.SQL("SELECT ({}) WHERE {}").format(query, exists(build, before)) if before else query
 
     def _entity(self) -> Composable:
         build, last, options = self._build, self._resource.stages[-1], self._request.options

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from psycopg import sql
 from psycopg.sql import Composable
@@ -23,6 +24,7 @@ _TEXT = sql.SQL("{}::text")
 _SUMMARY = "datastream_summary"
 
 Scope = Callable[[str], list[Composable]]
+Finish = Callable[[Composable, Composable | None, Composable], Composable]  # of items, count and link to the next page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,18 +45,26 @@ class Collection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """A compiled collection: where its rows come from, and SQL for its texts, which aggregates over these rows."""
+    """A compiled collection: where its rows come from, and SQL for its texts, which aggregates over these rows.
+
+    `lone`: there is one row or none, and nothing aggregates.
+    """
 
     source: Composable
     items: Composable
     count: Composable | None
     more: Composable
     token: Composable
+    lone: bool = False
 
-    def link(self, path: Composable, options: Composable) -> Composable:
-        """Give the link to the next page, NULL where this is the last."""
+    def select(self, path: Composable, options: Composable, text: Finish) -> Composable:
+        """Give the query for the finished text; `path` and `options` make the link to the next page."""
         template = sql.SQL("CASE WHEN {} THEN {} || '?' || {} || '$skiptoken=' || {} END")
-        return template.format(self.more, path, options, self.token)
+        link = template.format(self.more, path, options, self.token)
+        query = sql.SQL("SELECT {} FROM {}").format(text(self.items, self.count, link), self.source)
+        if not self.lone:
+            return query
+        return sql.SQL("SELECT coalesce(({}), {})").format(query, text(sql.SQL("''"), self.count, sql.SQL("NULL::text")))
 
 
 class Pages:
@@ -66,18 +76,17 @@ class Pages:
     def collection(self, collection: Collection, where: str = "$filter") -> Parts:
         """Compile a collection."""
         build, options = self._build, collection.options
+        if self._is_latest(collection):
+            return self._latest(collection, where)
         inner = build.alias()
         row = Row(build.alias())
         keys = order(build, collection.entity, inner, options, "$orderby")
         top = build.limits.top_default if options.top is None else options.top
-        latest = self._latest(collection, keys)
         item, joins, text_order = self._item(collection, row)
         conditions = [*collection.scope(inner), *self._filter(collection, inner, where)]
-        conditions.extend(latest.bounds(inner) if latest else [])
         if options.after is not None:
             conditions.append(behind(build, keys, options.after))
-        fetched = top if latest else top + 1
-        source = self._rows(collection, row, inner, keys, conditions, fetched)
+        source = self._rows(collection, row, inner, keys, conditions, top + 1)
         number = column(row.alias, "rn")
         # The count of rows is part of the request's shape: a plan for an unknown LIMIT would expect a tenth of the table.
         shown = sql.SQL("FILTER (WHERE {} <= {})").format(number, sql.Literal(top))
@@ -88,7 +97,7 @@ class Pages:
             source=sql.SQL(" ").join([source, *joins]),
             items=sql.SQL("coalesce(string_agg({}, ','{}) {}, '')").format(item, ordered, shown),
             count=self._count(collection, where) if options.count else None,
-            more=latest.more if latest else sql.SQL("count(*) > {}").format(sql.Literal(top)),
+            more=sql.SQL("count(*) > {}").format(sql.Literal(top)),
             token=sql.SQL("max({}) {}").format(token(places), last),
         )
 
@@ -146,8 +155,8 @@ class Pages:
         options = expand.options
         parts = self.collection(Collection(entity=target, scope=scope, options=options, parent=parent), "$expand")
         path = build.wire.related_link(entity, row, navigation)
-        text = build.wire.related_many(navigation, parts.items, parts.count, parts.link(path, self._link_options(options)))
-        return sql.SQL("(SELECT {} FROM {})").format(text, parts.source)
+        query = parts.select(path, self._link_options(options), partial(build.wire.related_many, navigation))
+        return sql.SQL("({})").format(query)
 
     def _link_options(self, options: Options) -> Composable:
         return sql.SQL("''") if options.link is None else self._build.slot(options.link, _TEXT)
@@ -201,15 +210,33 @@ class Pages:
         paths = [resolve(path, collection.entity, self._build.wire.id_names, "$filter") for path in paths_of(condition)]
         return all(named.navigations and named.navigations[0].name == "Datastream" for named in paths)
 
-    def _latest(self, collection: Collection, keys: list[Key]) -> Latest | None:
-        options = collection.options
-        if collection.parent is None or options.top != 1 or options.filter or options.skip is not None or options.after:
-            return None
-        first = keys[0]
-        day = collection.entity.day_column or ""
-        # The key names the row of the page, the summary's time is that of the last row of the key's index.
-        newest = len(options.orderby) == 1 and first.descending and first.sql.as_bytes().endswith(sql.Identifier(day).as_bytes())
-        return Latest(parent=collection.parent, column=day) if newest else None
+    def _is_latest(self, collection: Collection) -> bool:
+        """Whether only the latest Observation of a Datastream is asked for, which its summary knows."""
+        options, entity = collection.options, collection.entity
+        plain = options.filter is None and options.skip is None and options.after is None
+        if collection.parent is None or entity.latest is None or options.top != 1 or not plain or len(options.orderby) != 1:
+            return False
+        item = options.orderby[0]
+        if not item.descending or not isinstance(item.expression, Path):
+            return False
+        named = resolve(item.expression, entity, self._build.wire.id_names, "$orderby")
+        return not named.navigations and named.property is not None and named.property.columns[0] == entity.day_column
+
+    def _latest(self, collection: Collection, where: str) -> Parts:
+        build, entity = self._build, collection.entity
+        inner, row = build.alias(), Row(build.alias())
+        item, joins, _ = self._item(collection, row)
+        keys = [row.column(name) for name in (*entity.default_order, *entity.tie_order, "id")]
+        more = sql.SQL("{} > 1").format(row.column("n"))
+        source = single(replace(entity, table=entity.latest or ""), row, inner, collection.scope(inner))
+        return Parts(
+            source=sql.SQL(" ").join([source, *joins]),
+            items=item,
+            count=self._count(collection, where) if collection.options.count else None,
+            more=more,
+            token=token(keys),
+            lone=True,
+        )
 
     def _selection(self, entity: EntitySet, options: Options) -> Selection | None:
         if not options.select:
@@ -231,24 +258,6 @@ class Pages:
             raise MalformedQueryError("$select", path.position, unknown(entity, path.segments[0]))
         if len(path.segments) > 1:
             raise MalformedQueryError("$select", path.position, f"selects whole properties: {path.segments[0]}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Latest:
-    """The latest Observation of a Datastream, whose time its summary knows: only one chunk is looked at."""
-
-    parent: Composable
-    column: str
-
-    def bounds(self, alias: str) -> list[Composable]:
-        """Give the bound on its time."""
-        template = sql.SQL("{} >= (SELECT last_time FROM {} WHERE datastream_id = {})")
-        return [template.format(column(alias, self.column), view(_SUMMARY), self.parent)]
-
-    @property
-    def more(self) -> Composable:
-        """Whether the Datastream has others."""
-        return sql.SQL("(SELECT n > 1 FROM {} WHERE datastream_id = {})").format(view(_SUMMARY), self.parent)
 
 
 def single(entity: EntitySet, row: Row, inner: str, conditions: list[Composable]) -> Composable:

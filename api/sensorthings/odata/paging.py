@@ -51,8 +51,12 @@ def order(build: Build, entity: EntitySet, alias: str, options: Options, where: 
         times = _CASTS[Type.TIME]
         keys.extend(Key(sql=column(alias, n), cast=times, descending=False, nullable=False) for n in entity.default_order)
     own = column(alias, "id")
-    if not any(key.sql == own for key in keys):
-        keys.append(Key(sql=own, cast=_NUMBERS["bigint"], descending=bool(keys) and keys[-1].descending, nullable=False))
+    if any(key.sql == own for key in keys):
+        return keys
+    descending = bool(keys) and keys[-1].descending
+    indexed = bool(keys) and bool(entity.default_order) and keys[-1].sql == column(alias, entity.default_order[-1])
+    ties = [*(entity.tie_order if indexed else ()), "id"]
+    keys.extend(Key(sql=column(alias, n), cast=_NUMBERS["bigint"], descending=descending, nullable=False) for n in ties)
     return keys
 
 
@@ -89,14 +93,20 @@ def behind(build: Build, keys: list[Key], after: tuple[int | None, ...]) -> Comp
     if len(after) != len(keys):
         raise MalformedQueryError("$skiptoken", None, "this link belongs to a query with another order")
     values = [None if slot is None else build.slot(slot, key.cast) for key, slot in zip(keys, after, strict=True)]
+    present = [value for value in values if value is not None]
+    if len(present) == len(keys) and len({key.descending for key in keys}) == 1 and not any(key.nullable for key in keys):
+        return _row_behind(keys, present)
     condition: Composable = sql.SQL("false")
     for key, value in reversed(list(zip(keys, values, strict=True))):
         condition = sql.SQL("({} OR ({} AND {}))").format(_strictly(key, value), _equal(key, value), condition)
-    first, value = keys[0], values[0]
-    if value is None or first.nullable:
-        return condition
-    # Redundant, but an index can start there.
-    return conjunction([_NOT_BEFORE[first.descending].format(first.sql, value), condition])
+    return condition
+
+
+def _row_behind(keys: list[Key], values: list[Composable]) -> Composable:
+    """Compare whole rows; the bound on the first key alone is redundant, but an index can start there."""
+    descending = keys[0].descending
+    row, last = (sql.SQL("({})").format(sql.SQL(", ").join(part)) for part in ([key.sql for key in keys], values))
+    return conjunction([_NOT_BEFORE[descending].format(keys[0].sql, values[0]), _BEHIND[descending].format(row, last)])
 
 
 def _strictly(key: Key, value: Composable | None) -> Composable:

@@ -16,6 +16,8 @@ PREFIX = "/v1.1"
 # Shown as null where there is none (18-088, 8.2.7); any other property is left out.
 _SHOWN_AS_NULL = frozenset({"resultTime", "result"})
 
+_USUAL = 4  # of the tests
+
 # The session's time zone is UTC and its date style ISO: 2026-11-22 10:15:00.5+00 has only the digits that are needed.
 _TIME = sql.SQL("replace(left({}::text, -3), ' ', 'T') || 'Z'")
 _STRING = sql.SQL("to_json({})::text")
@@ -166,11 +168,18 @@ def _with_members(document: Composable, members: tuple[tuple[str, Composable], .
 
 def _verdict(flag: Composable, tests: Composable, ruleset: Composable) -> Composable:
     """Give the verdict on a result: flag, the tests that ran by name, and the ruleset (domain.md, "Quality control")."""
-    ran: list[Composable] = []
-    for index, name in enumerate(TESTS):
-        nibble = sql.SQL("(({} >> {}) & 15)").format(tests, sql.Literal(4 * index))
-        ran.append(sql.SQL("CASE {0} WHEN 0 THEN '' ELSE {1} || {0} END").format(nibble, sql.Literal(f',"{name}":')))
-    names = sql.SQL("substr({}, 2)").format(sql.SQL(" || ").join(ran))
+    nibble = sql.SQL(
+        "CASE (({tests} >> {shift}) & 15) WHEN 0 THEN '' WHEN 1 THEN {good} ELSE {name} || (({tests} >> {shift}) & 15) END"
+    )
+    ran = [
+        nibble.format(tests=tests, shift=sql.Literal(4 * index), good=sql.Literal(f',"{name}":1'), name=sql.Literal(f',"{name}":'))
+        for index, name in enumerate(TESTS)
+    ]
+    # Most readings pass the first tests only; the rest is looked at when there is any.
+    rest = sql.SQL("CASE WHEN {} >> {} = 0 THEN '' ELSE {} END").format(
+        tests, sql.Literal(4 * _USUAL), sql.SQL(" || ").join(ran[_USUAL:])
+    )
+    names = sql.SQL("substr({}, 2)").format(sql.SQL(" || ").join([*ran[:_USUAL], rest]))
     flag_text, ruleset_text = sql.SQL("{}::text").format(flag), sql.SQL("{}::text").format(ruleset)
     whole = text('{"scheme":"QARTOD","flag":', flag_text, ',"tests":{', names, '},"ruleset":', ruleset_text, "}")
     return whole.compose()
