@@ -144,10 +144,13 @@ def _children(plan: Plan, places: Places, accounts: ProcessAccounts) -> list[Chi
         "GRENZREGION_TOKEN": token,
         "GRENZREGION_PUBLIC_URL": plan.public_url,
     }
+    # tansu lets a worker wait for half its session timeout before it joins, and forgets everything at its end
+    in_memory = plan.servers == "embedded"
+    log = {"GRENZREGION_LOG_IN_MEMORY": "true", "GRENZREGION_SESSION_TIMEOUT_S": "2"} if in_memory else {}
     children = [child("api", ["api"], None, api, port=plan.http_port)]
     for number in range(1, plan.workers + 1):
         name = f"worker-{number}"
-        children.append(child(name, ["worker"], accounts.worker, {"GRENZREGION_WORKER_ID": name}))
+        children.append(child(name, ["worker"], accounts.worker, {"GRENZREGION_WORKER_ID": name, **log}))
     children.append(child("bridge", ["bridge"], accounts.bridge, {}))
     if plan.replay != "off":
         names = [] if plan.replay == "on" else ["--name", plan.replay]

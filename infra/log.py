@@ -6,8 +6,8 @@ import time
 from concurrent.futures import Future
 from typing import Protocol, cast
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec  # pyright: ignore[reportPrivateImportUsage] - its documented place
 from confluent_kafka.cimpl import NewTopic
 
 _PATIENCE_S = 10.0
@@ -18,6 +18,11 @@ class _Description(Protocol):  # confluent_kafka.admin.TopicDescription, which i
     def topic_id(self) -> object: ...
     @property
     def partitions(self) -> list[object]: ...
+
+
+class _Offset(Protocol):  # confluent_kafka.admin.ListOffsetsResultInfo
+    @property
+    def offset(self) -> int: ...
 
 
 class LogError(RuntimeError):
@@ -58,6 +63,19 @@ def ensure_topic(bootstrap: str, topic: str, partitions: int, timeout_s: float =
 def topic_id(bootstrap: str, topic: str, timeout_s: float = _PATIENCE_S) -> str:
     """Return the id of a topic, the incarnation of the log in the ledger; raises `LogError`."""
     return str(_describe(_admin(bootstrap), bootstrap, topic, timeout_s).topic_id)
+
+
+def end_offsets(bootstrap: str, topic: str, partitions: int, timeout_s: float = _PATIENCE_S) -> dict[int, int]:
+    """Return the offset that each partition's next record will get; raises `LogError`."""
+    latest = cast("OffsetSpec", OffsetSpec.latest())
+    asked = {TopicPartition(topic, partition): latest for partition in range(partitions)}
+    futures = cast("dict[TopicPartition, Future[_Offset]]", _admin(bootstrap).list_offsets(asked, request_timeout=timeout_s))
+    try:
+        return {place.partition: future.result(timeout_s).offset for place, future in futures.items()}
+    except KafkaException as error:
+        raise LogError(f"ends of topic {topic} at {bootstrap}: {error.args[0]}") from error
+    except TimeoutError as error:
+        raise LogError(f"no answer from the log at {bootstrap} within {timeout_s:.0f} s") from error
 
 
 def _admin(bootstrap: str) -> AdminClient:

@@ -36,7 +36,7 @@ class BridgeSettings(Settings):
     """The bridge between the broker and the log."""
 
     mqtt_client_id: str = Field(
-        "grenzregion-bridge", description="fixed MQTT client id of the bridge: its session survives a restart"
+        default="grenzregion-bridge", description="fixed MQTT client id of the bridge: its session survives a restart"
     )
     mqtt_share: str = Field(default="", description="name of a shared subscription, for several bridges; empty: none")
     mqtt_session_expiry: int = Field(default=7 * 86_400, description="seconds for which the broker keeps the bridge's session")
@@ -49,6 +49,10 @@ class WorkerSettings(Settings):
     """The Faust worker."""
 
     worker_id: str = Field(default="worker-1", description="fixed id of this worker's slot: its static group membership")
+    session_timeout_s: float = Field(
+        default=30.0, description="after so many seconds of silence the log gives this worker's partitions to another"
+    )
+    log_in_memory: bool = Field(default=False, description="the log keeps nothing over a restart and its end offsets are not exact")
     earliest: str = Field(default="2000-01-01T00:00:00Z", description="telemetry before this instant is a dead letter")
     future_days: float = Field(default=1.0, description="telemetry later than now plus this many days is a dead letter")
     future_minutes: float = Field(default=5.0, description="a reading further ahead of the bridge's stamp than this is flagged 4")

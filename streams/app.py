@@ -13,7 +13,7 @@ import faust
 import psycopg
 
 from infra.database import conninfo_for, wait_for_database
-from infra.log import ensure_topic, topic_id
+from infra.log import end_offsets, ensure_topic
 from infra.settings import WorkerSettings
 from infra.telemetry import serve_telemetry, set_up_logging
 from ingest_mqtt.contract import RAW_TOPIC, STORED_TOPIC
@@ -46,7 +46,7 @@ def run(settings: WorkerSettings) -> None:
     with contextlib.ExitStack() as stack:
         if settings.metrics_port:
             stack.enter_context(serve_telemetry(settings.metrics_port, process.figures.registry, ready=process.figures.complaints))
-        faust.Worker(app, loglevel=None, redirect_stdouts=False).execute_from_commandline()
+        faust.Worker(app, override_logging=False, redirect_stdouts=False, quiet=True).execute_from_commandline()
 
 
 def faust_app(settings: WorkerSettings) -> LedgerApp:
@@ -62,12 +62,27 @@ def faust_app(settings: WorkerSettings) -> LedgerApp:
         stream_buffer_maxsize=2,
         broker_max_poll_records=1000,
         broker_max_poll_interval=1000.0,
-        broker_session_timeout=30.0,
-        broker_heartbeat_interval=3.0,
+        broker_session_timeout=settings.session_timeout_s,
+        broker_heartbeat_interval=settings.session_timeout_s / 10,
         broker_request_timeout=60.0,
         consumer_auto_offset_reset="earliest",
         web_enabled=False,
     )
+
+
+class RawLog:
+    """`readings.raw`, as `worker.Log` asks for it."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self._settings = settings
+
+    def incarnation(self) -> str:
+        """Return the topic's id; a log that lost the topic gets a new one."""
+        return ensure_topic(self._settings.kafka, RAW_TOPIC, self._settings.partitions)
+
+    def ends(self) -> dict[int, int] | None:
+        """Return the next offsets; tansu's are too low by its last batch (ledger.md)."""
+        return None if self._settings.log_in_memory else end_offsets(self._settings.kafka, RAW_TOPIC, self._settings.partitions)
 
 
 class Process:
@@ -76,7 +91,7 @@ class Process:
     def __init__(self, settings: WorkerSettings, app: LedgerApp) -> None:
         self._settings = settings
         self._app = app
-        self.figures = health.Figures(is_rebalancing=lambda: bool(app.rebalancing))
+        self.figures = health.Figures(is_waiting=lambda: app.rebalancing or not self._worker.has_joined)
         self._pool = open_pool(settings.database_url, settings.partitions + 2, settings.worker_id)
         self._receipts = ReceiptPublisher(
             host=settings.mqtt_host,
@@ -89,7 +104,7 @@ class Process:
         self._worker = Worker(
             pool=self._pool,
             owner=f"{settings.worker_id}/{os.getpid()}",
-            incarnation=lambda: topic_id(settings.kafka, RAW_TOPIC),
+            log=RawLog(settings),
             limits=Limits(earliest=datetime.fromisoformat(settings.earliest), ahead=timedelta(days=settings.future_days)),
             store_limits=StoreLimits(future_s=settings.future_minutes * 60, grace=timedelta(minutes=settings.close_minutes)),
             on_receipts=self._receipts.publish,

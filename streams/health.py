@@ -13,10 +13,10 @@ from streams.intake import Intake
 class Figures:
     """Metrics of one worker; names are listed in docs/metrics.md."""
 
-    def __init__(self, is_rebalancing: Callable[[], bool]) -> None:
+    def __init__(self, is_waiting: Callable[[], bool]) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        self._is_rebalancing = is_rebalancing
+        self._is_waiting = is_waiting
         self._stored = Counter(
             "grenzregion_worker_readings", "readings handed to the store, repeated ones included", registry=self.registry
         )
@@ -36,4 +36,4 @@ class Figures:
 
     def complaints(self) -> list[str]:
         """Say why this worker is not ready; empty: it is."""
-        return ["partitions are being assigned"] if self._is_rebalancing() else []
+        return ["partitions are being assigned"] if self._is_waiting() else []

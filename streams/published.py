@@ -34,7 +34,7 @@ class NewsPublisher:
         """Publish until cancelled."""
         while True:
             try:
-                async with AIOKafkaProducer(bootstrap_servers=self._kafka, acks="all", enable_idempotence=True) as producer:
+                async with AIOKafkaProducer(bootstrap_servers=self._kafka, acks="all") as producer:
                     await self._publish(producer)
             except (*TRANSIENT, KafkaError) as error:
                 log.warning("news wait: %s", error)

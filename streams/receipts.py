@@ -50,7 +50,8 @@ class ReceiptPublisher:
         """Publish what is left, then disconnect."""
         self._stopping = True
         self._wake.set()
-        self._thread.join(timeout=5)
+        if self._thread.ident is not None:  # it may never have been started
+            self._thread.join(timeout=5)
         self._client.disconnect()
         self._client.loop_stop()
 

@@ -63,8 +63,6 @@ class LedgerConsumer(driver.Consumer):
         app = cast("LedgerApp", self.app)
         assigned = {(tp.topic, tp.partition) for tp in self.assignment()}
         self._claims, self._expected = {}, {}
-        if not assigned:
-            return {}
         try:
             # Faust cancels this after broker_request_timeout and then goes on without a seek: never let that happen.
             claims = await asyncio.wait_for(app.ownership.claim(assigned), app.conf.broker_request_timeout * 0.6)
@@ -72,18 +70,8 @@ class LedgerConsumer(driver.Consumer):
             app.ownership.fatal("the database gave no claim in time")
         self._claims = {TP(topic, partition): claim for (topic, partition), claim in claims.items()}
         self._expected = {tp: claim.next_offset for tp, claim in self._claims.items()}
-        await self._check_log_is_longer(app)
         await self.seek_wait(self._expected)
         return dict(self._expected)
-
-    async def _check_log_is_longer(self, app: LedgerApp) -> None:
-        # The embedded log gives an end that is too low by its last batch.
-        if not app.log_ends_are_exact:
-            return
-        ends = await self.highwaters(*self._expected)
-        short = {tp: end for tp, end in ends.items() if end < self._expected[tp]}
-        if short:
-            app.ownership.fatal(f"the ledger {self._expected} is ahead of the log {short}")
 
     def on_buffer_full(self, tp: TP) -> None:
         """Do nothing: the blocked put() is the back-pressure; Faust's own way sleeps a second."""
@@ -143,7 +131,6 @@ class LedgerApp(faust.App):
 
     BootStrategy = NoWeb
     ownership: Ownership
-    log_ends_are_exact: bool = True
     before_start: Callable[[], Coroutine[Any, Any, None]]
     before_stop: Callable[[], Coroutine[Any, Any, None]]
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 import psycopg
 
@@ -19,10 +20,22 @@ from streams.sessions import Pool, retrying
 from streams.store import Receipt, StoreLimits
 from streams.transport import Batch
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 EXIT_FATAL = 75  # EX_TEMPFAIL: the supervisor starts the worker again
 CHUNK_BYTES = 1_000_000  # of raw records in one transaction: bounds memory
+
+
+class Log(Protocol):
+    """What the worker asks the log."""
+
+    def incarnation(self) -> str:
+        """Return the topic's id, which changes when a log is lost and made anew."""
+        ...
+
+    def ends(self) -> dict[int, int] | None:
+        """Return the next offset of each partition; None where the log does not say it exactly."""
+        ...
 
 
 class Worker:
@@ -33,7 +46,7 @@ class Worker:
         *,
         pool: Pool,
         owner: str,
-        incarnation: Callable[[], str],
+        log: Log,
         limits: Limits,
         store_limits: StoreLimits,
         on_receipts: Callable[[Sequence[Receipt]], None],
@@ -42,7 +55,7 @@ class Worker:
     ) -> None:
         self._pool = pool
         self._owner = owner
-        self._incarnation = incarnation
+        self._log = log
         self._limits = limits
         self._store_limits = store_limits
         self._on_receipts = on_receipts
@@ -50,6 +63,12 @@ class Worker:
         self._give_up = give_up_after_s
         self._registry = Registry()
         self._stale = True
+        self._known_incarnation: str | None = None
+
+    @property
+    def has_joined(self) -> bool:
+        """Whether partitions were claimed since the start, be it none."""
+        return self._known_incarnation is not None
 
     def registry_changed(self) -> None:
         """Have the registry read again before the next batch."""
@@ -57,16 +76,28 @@ class Worker:
 
     async def claim(self, partitions: set[tuple[str, int]]) -> dict[tuple[str, int], ledger.Claim]:
         """Take partitions in the ledger; see `transport.Ownership`."""
-        incarnation = self._incarnation()
+        incarnation = await asyncio.to_thread(self._log.incarnation)
+        if self._known_incarnation not in (None, incarnation):
+            self.fatal(f"the log was made anew: {self._known_incarnation} became {incarnation}")
+        self._known_incarnation = incarnation
+        claims: dict[tuple[str, int], ledger.Claim] = {}
         async for attempt in retrying(self._give_up):
             with attempt:
                 async with self._pool.connection() as connection:
-                    return await ledger.claim(connection, incarnation, partitions, self._owner)
-        raise AssertionError("retrying ends by an answer or an error")
+                    claims = await ledger.claim(connection, incarnation, partitions, self._owner)
+        await self._check_log_is_longer(claims)
+        return claims
+
+    async def _check_log_is_longer(self, claims: dict[tuple[str, int], ledger.Claim]) -> None:
+        """End where the log lost its tail: new records at old offsets would be skipped."""
+        ends = await asyncio.to_thread(self._log.ends)
+        for claim in claims.values():
+            if ends is not None and claim.next_offset > ends[claim.partition]:
+                self.fatal(f"the ledger of {claim.topic}/{claim.partition} is at {claim.next_offset}, the log ends at {ends}")
 
     def fatal(self, reason: str) -> NoReturn:
         """End the process at once; what was not committed is read again after the restart."""
-        log.critical("the worker ends: %s", reason)
+        logger.critical("the worker ends: %s", reason)
         logging.shutdown()
         os._exit(EXIT_FATAL)
 
@@ -78,7 +109,7 @@ class Worker:
                 await self._store(batch.claim, start, start + len(values), [m for value in values for m in decode_batch(value)])
                 start += len(values)
         except FencedError as error:
-            log.warning("dropped: %s", error)
+            logger.warning("dropped: %s", error)
 
     async def _store(self, claim: ledger.Claim, start: int, end: int, messages: list[RawMessage]) -> None:
         async for attempt in retrying(self._give_up):
