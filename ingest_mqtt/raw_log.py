@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -24,8 +25,9 @@ from ingest_mqtt.metrics import Figures
 
 _logger = logging.getLogger(__name__)
 
-_ADMIN_TIMEOUT_S = 3.0
+_ADMIN_TIMEOUT_S = 2.0
 _RETRY_S = 0.5
+_DOUBT_S = 5.0  # without a confirmation: librdkafka may wait for ever on a log that was made anew
 _NO_TOPIC = (KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION, KafkaError.UNKNOWN_TOPIC_OR_PART)  # noqa: SLF001 - librdkafka's names
 
 
@@ -50,8 +52,10 @@ class RawLog:
         self._waiting: deque[int] = deque()  # numbers that are still to be given to the producer
         self._number = 0
         self._generation = 0
+        self._incarnation = ""  # the topic's id
+        self._check_at = math.inf  # when to look whether the log is still the same
+        self._checked = 0.0
         self._retry_at = 0.0
-        self._topic_lost = False
         self._broken = False
         self._producer = self._new_producer()
 
@@ -66,13 +70,16 @@ class RawLog:
     def ensure_topic(self) -> bool:
         """Make the topic if it is not there; False when Kafka does not answer. Raises `PartitionsError`."""
         try:
-            ensure_topic(self._bootstrap, RAW_TOPIC, self._partitions, _ADMIN_TIMEOUT_S)
+            found = ensure_topic(self._bootstrap, RAW_TOPIC, self._partitions, _ADMIN_TIMEOUT_S)
         except PartitionsError:
             raise
         except LogError as error:
             _logger.warning("%s", error)
             return False
-        self._topic_lost = False
+        if self._incarnation not in ("", found):
+            _logger.warning("topic %s was made anew", RAW_TOPIC)
+            self._broken = True
+        self._incarnation = found
         self._figures.kafka_up = True
         return True
 
@@ -87,17 +94,19 @@ class RawLog:
     def poll(self, timeout_s: float = 0.0) -> None:
         """Serve confirmations and errors, and send again what failed."""
         self._producer.poll(timeout_s)
-        if not (self._broken or self._topic_lost or self._waiting):
-            return
         now = time.monotonic()
-        if now < self._retry_at:
-            return
-        if self._broken:
-            self._replace_producer()
-        if self._topic_lost and not self.ensure_topic():
-            self._retry_at = now + _RETRY_S
-            return
-        self._produce_waiting()
+        if now >= self._check_at or self._doubtful(now):
+            self._check_at = math.inf if self.ensure_topic() else time.monotonic() + _RETRY_S
+            self._checked = time.monotonic()
+        if now >= self._retry_at:
+            if self._broken:
+                self._replace_producer()
+            if self._waiting:
+                self._produce_waiting()
+
+    def _doubtful(self, now: float) -> bool:
+        oldest = self.oldest()
+        return oldest is not None and now - max(oldest, self._checked) > _DOUBT_S
 
     def close(self, timeout_s: float) -> int:
         """Wait until everything is confirmed, at most so long; how many records are not."""
@@ -138,13 +147,13 @@ class RawLog:
 
     def _failed(self, error: KafkaError) -> None:
         self._figures.kafka_errors += 1
-        if not self._broken and not self._topic_lost:
+        now = time.monotonic()
+        if now >= self._retry_at:
             _logger.warning("Kafka did not take a record, it will be sent again: %s", error)
-        self._retry_at = time.monotonic() + _RETRY_S
-        if error.fatal():
+        self._retry_at = now + _RETRY_S
+        self._check_at = min(self._check_at, now)
+        if error.fatal() or error.code() in _NO_TOPIC:
             self._broken = True
-        if error.code() in _NO_TOPIC:
-            self._topic_lost = self._broken = True
 
     def _replace_producer(self) -> None:
         """Start afresh: a fenced or fatally failed producer never sends again, and one whose topic was made anew may stumble."""
@@ -179,8 +188,10 @@ class RawLog:
         self._figures.kafka_errors += 1
         if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001
             self._figures.kafka_up = False
+        self._check_at = min(self._check_at, time.monotonic())  # a connection was lost: the log may be another one when it is back
         if error.fatal():
             self._broken = True
+            self._retry_at = time.monotonic() + _RETRY_S
 
     def _on_statistics(self, text: str) -> None:
         brokers: dict[str, dict[str, Any]] = json.loads(text)["brokers"]

@@ -82,6 +82,8 @@ class Subscriber:
         self._connect_at = 0.0
         self._delay = _DELAY_MIN_S
         self._opened = 0.0
+        self._answered = False  # with CONNACK, on this connection
+        self._resumed = False
         self._keepalive = float(_KEEPALIVE_S)
         self._last_in = 0.0
         self._last_out = 0.0
@@ -125,7 +127,7 @@ class Subscriber:
             self._lost(str(error), now)
             return []
         if not chunk:
-            self._lost("closed by the broker", now)
+            self._lost("closed by the broker" if self._answered else "closed before any answer: is the password right?", now)
             return []
         self._last_in = now
         messages: list[Publish] = []
@@ -184,6 +186,7 @@ class Subscriber:
         self._socket.setblocking(False)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._parser = packets.Parser()
+        self._answered = False
         self._out.clear()
         self._opened = self._last_in = now
         self._send(
@@ -218,7 +221,7 @@ class Subscriber:
             return
         if answer.keepalive_s:
             self._keepalive = float(answer.keepalive_s)
-        _logger.info("connected to %s, session %s", where, "resumed" if answer.session_present else "new")
+        self._answered, self._resumed = True, answer.session_present
         self._send(packets.subscribe(1, self._account.filters), now)
 
     def _subscribed(self, answer: Suback, now: float) -> None:
@@ -229,6 +232,8 @@ class Subscriber:
                 f"(reasons {answer.reasons.hex(' ')})"
             )
         self._delay = _DELAY_MIN_S
+        session = "resumed" if self._resumed else "new"
+        _logger.info("subscribed at the MQTT broker at %s:%d, session %s", self._account.host, self._account.port, session)
         self._figures.subscribed = True
         self._figures.last_traffic = now
 
