@@ -91,4 +91,10 @@ REASONS: dict[str, str] = {
     "bad_base": "an earlier SenML record's base field was refused, so this record's meaning is unknown",
     "unknown_unit": "the unit is no known UCUM code",
     "wrong_unit": "the unit does not convert to the Datastream's",
+    "identity_conflict": "user properties and body name different epochs or seqs",
+    "unknown_device": "no Thing is registered as this tenant and device",
+    "unknown_property": "the device has no Datastream of this channel",
+    "too_old": "the reading is older than what is kept",
+    "store_refused": "the database refused the reading",
+    "quarantined": "the device's last messages were all refused; it is set aside until somebody has looked",
 }

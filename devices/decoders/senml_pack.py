@@ -18,6 +18,7 @@ from devices.vocabulary import UndecodableError
 
 _MAX_DEPTH = 8  # a pack is an array of maps; the rest is room for fields that nobody knows
 _BASE_LABEL = re.compile(rb'"(bn|bt|bu|bv|bs|bver)"')
+_ESCAPED_LABEL = re.compile(rb'"[^"\\]*\\[^"]*"\s*:')  # may be any label
 _LABELS = {
     -6: "bs", -5: "bv", -4: "bu", -3: "bt", -2: "bn", -1: "bver",
     0: "n", 1: "u", 2: "v", 3: "vs", 4: "vb", 5: "s", 6: "t", 7: "ut", 8: "vd",
@@ -83,7 +84,7 @@ def _refuse_doubled(pairs: list[tuple[str, Any]]) -> None:
 
 
 def _broken(fault: RefusedError, text: bytes) -> Broken:
-    hidden = b"\\u" in text  # an escape may hide a label
+    hidden = _ESCAPED_LABEL.search(text)
     bases = _LABELS.values() if hidden else (label.decode() for label in _BASE_LABEL.findall(text))
     return Broken(fault.reason, fault.detail, frozenset(label for label in bases if label.startswith("b")))
 
