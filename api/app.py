@@ -1,31 +1,41 @@
 """The HTTP application: what it opens and closes, its routes and middleware, and the server that runs it.
 
 SensorThings' routes are plain Starlette routes, since FastAPI's own dispatch costs as much as all the rest of a small
-request (docs/adr); planning, health and docs are ordinary FastAPI.
+request; planning, health and docs are ordinary FastAPI.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 
 import uvicorn
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import BaseRoute
 
 from api.access import Guard
 from api.database import Pools, make_pools
 from api.docs import describe, docs_router
-from api.errors import HANDLERS
+from api.errors import HANDLERS, UnavailableError
 from api.health import health_router
 from api.limits import Limits
 from api.metrics import Measure, Metrics
 from api.page.routes import page_routes
 from api.planning.routes import planning_router
-from api.store import OpenStore, open_store
+from api.sensorthings.entities.model import EntitySet
+from api.sensorthings.odata.build import Access
+from api.sensorthings.reader import Reader
+from api.sensorthings.routes import sensorthings_routes
+from api.sensorthings.wire.v1_1 import PREFIX
+from api.sensorthings.writer.creator import Creator
+from api.sensorthings.writer.routes import Writing, writing_routes
+from api.store import OpenStore, Store, open_store
 from infra.settings import ApiSettings
+from infra.telemetry import set_up_logging
 
 _LONGEST_STOP_S = 3
 _KEEP_ALIVE_S = 30
@@ -37,6 +47,35 @@ def public_url_of(settings: ApiSettings) -> str:
     return (settings.public_url or f"http://{host}:{settings.http_port}").rstrip("/")
 
 
+@dataclass(slots=True, kw_only=True)
+class Services:
+    """What is open while the application runs."""
+
+    pools: Pools
+    opening: OpenStore
+    store: Store | None = None
+
+    def running_store(self) -> Store:
+        """Give the store; before the start and after the stop there is none."""
+        if self.store is None:
+            raise UnavailableError("the API is starting or stopping")
+        return self.store
+
+    @asynccontextmanager
+    async def lifespan(self, database_url: str, _app: FastAPI) -> AsyncGenerator[None]:
+        """Open pools and store; close them when the application stops, even when its start failed."""
+        await self.pools.open()
+        try:
+            self.store = await self.opening(database_url)
+            try:
+                yield
+            finally:
+                await self.store.close()
+                self.store = None
+        finally:
+            await self.pools.close()
+
+
 def create_app(settings: ApiSettings, *, store: OpenStore = open_store) -> FastAPI:
     """Make the application; connections are opened when it starts.
 
@@ -44,15 +83,15 @@ def create_app(settings: ApiSettings, *, store: OpenStore = open_store) -> FastA
     """
     guard = Guard.of(auth=settings.auth, token=settings.token.get_secret_value(), host=settings.host)
     metrics = Metrics()
-    pools = make_pools(settings)
-    public_url = public_url_of(settings)
+    services = Services(pools=make_pools(settings), opening=store)
     app = FastAPI(
         title="Smarte Grenzregion",
         description="Readings of the German-Danish border region: OGC SensorThings 1.1 and planning.",
         version="1",
         docs_url=None,
         redoc_url=None,
-        lifespan=partial(_lifespan, settings, pools, store),
+        routes=_sensorthings(settings, services, guard, metrics),
+        lifespan=partial(services.lifespan, settings.database_url),
         middleware=[
             Middleware(Measure, metrics),
             Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "HEAD"], expose_headers=["Location"]),
@@ -60,31 +99,36 @@ def create_app(settings: ApiSettings, *, store: OpenStore = open_store) -> FastA
         ],
         exception_handlers=dict(HANDLERS),
     )
+    pools = services.pools
     metrics.watch_pools(lambda: {pool.name: pool.get_stats() for pool in (pools.reading, pools.writing)})
     app.include_router(health_router(settings, metrics, lambda: pools.reading))
     app.include_router(docs_router())
     app.include_router(planning_router(lambda: pools.reading))
     app.router.routes.extend(page_routes())
-    app.openapi = partial(describe, app, public_url=public_url)  # pyright: ignore[reportAttributeAccessIssue] -- FastAPI's documented way
-    _ = guard
+    app.openapi = partial(describe, app, public_url=public_url_of(settings))  # pyright: ignore[reportAttributeAccessIssue] -- FastAPI's documented way
     return app
 
 
-@asynccontextmanager
-async def _lifespan(settings: ApiSettings, pools: Pools, opening: OpenStore, _app: FastAPI) -> AsyncGenerator[None]:
-    await pools.open()
-    try:
-        store = await opening(settings.database_url)
-        try:
-            yield
-        finally:
-            await store.close()
-    finally:
-        await pools.close()
+def _sensorthings(settings: ApiSettings, services: Services, guard: Guard, metrics: Metrics) -> list[BaseRoute]:
+    public_url = public_url_of(settings)
+    reader = Reader(services.pools.reading, settings, public_url)
+
+    async def read_entity(entity_set: EntitySet, number: int) -> bytes | None:
+        return (await reader.read(f"{entity_set.name}({number})", "", Access(sees_private=True))).body
+
+    writing = Writing(
+        creator=Creator(pool=services.pools.writing, store=services.running_store),
+        guard=guard,
+        metrics=metrics,
+        root=public_url + PREFIX,
+        read=read_entity,
+    )
+    return [*sensorthings_routes(reader, guard, public_url), *writing_routes(writing, PREFIX)]
 
 
 def run(settings: ApiSettings) -> None:
     """Serve until SIGTERM or SIGINT; requests in flight then have a few seconds to end."""
+    set_up_logging("api", settings.log_level)
     uvicorn.run(
         create_app(settings),
         host=settings.host,
@@ -92,7 +136,7 @@ def run(settings: ApiSettings) -> None:
         loop="uvloop",
         lifespan="on",
         access_log=False,
-        log_level=settings.log_level,
+        log_config=None,
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=_LONGEST_STOP_S,

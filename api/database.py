@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from psycopg import AsyncConnection
-from psycopg.conninfo import make_conninfo
 from psycopg_pool import AsyncConnectionPool
 
+from infra.database import conninfo_for
 from infra.settings import ApiSettings
 from streams.contract import READER_ROLE
 
 Pool = AsyncConnectionPool[AsyncConnection[Any]]
 
-_SESSION = "-c timezone=UTC -c datestyle=ISO -c intervalstyle=iso_8601 -c jit=off"
 _WRITE_TIMEOUT_MS = 30_000
 _WAIT_S = 3.0
 
@@ -40,23 +39,19 @@ class Pools:
 
 def make_pools(settings: ApiSettings) -> Pools:
     """Make the pools of one process, not yet open."""
-    reader = (
-        f"{_SESSION} -c role={READER_ROLE} -c search_path=read,public -c default_transaction_read_only=on"
-        f" -c statement_timeout={settings.statement_timeout_ms}"
-    )
-    writer = f"{_SESSION} -c statement_timeout={_WRITE_TIMEOUT_MS} -c lock_timeout=15s -c idle_in_transaction_session_timeout=10s"
+    reader = f"-c search_path=read,public -c default_transaction_read_only=on -c statement_timeout={settings.statement_timeout_ms}"
+    writer = f"-c statement_timeout={_WRITE_TIMEOUT_MS} -c lock_timeout=15s -c idle_in_transaction_session_timeout=10s"
     return Pools(
-        reading=_pool("reading", settings, options=reader, autocommit=True),
-        writing=_pool("writing", settings, options=writer, autocommit=False),
+        reading=_pool("reading", settings, options=reader, role=READER_ROLE),
+        writing=_pool("writing", settings, options=writer, role=None),
     )
 
 
-def _pool(name: str, settings: ApiSettings, *, options: str, autocommit: bool) -> Pool:
+def _pool(name: str, settings: ApiSettings, *, options: str, role: str | None) -> Pool:
     size = max(1, settings.pool_size)
-    conninfo = make_conninfo(settings.database_url, options=options, connect_timeout=5, application_name=f"grenzregion-api-{name}")
     return AsyncConnectionPool(
-        conninfo,
-        kwargs={"autocommit": autocommit},
+        conninfo_for(settings.database_url, process=f"api-{name}", role=role, options=f"-c jit=off {options}"),
+        kwargs={"autocommit": role is not None},
         min_size=min(2, size),
         max_size=size,
         timeout=_WAIT_S,

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
-from streams import contract
-from streams.contract import NewObservation, NoFeatureError, UnknownDatastreamError
-
-Written = int | UnknownDatastreamError | NoFeatureError
+from streams.contract import NewObservation, ObservationStore, Written
 
 
 class Store(Protocol):
     """Writes Observations; calls that come together share a transaction."""
 
-    async def write_observations(self, observations: Sequence[NewObservation]) -> Sequence[Written]:
+    async def write_observations(self, observations: Sequence[NewObservation]) -> list[Written]:
         """Give for each Observation, in order, its id or why it could not be written."""
         ...
 
@@ -27,5 +24,5 @@ OpenStore = Callable[[str], Awaitable[Store]]
 
 
 async def open_store(database_url: str) -> Store:
-    """Open the streams' store."""
-    return await contract.ObservationStore.open(database_url)
+    """Open the streams' store; raises no error while the database is away."""
+    return await ObservationStore.open(database_url)

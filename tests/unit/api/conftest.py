@@ -26,7 +26,7 @@ class NoStore:
         pass
 
 
-async def open_no_store(database_url: str) -> Store:
+async def open_no_store(_database_url: str) -> Store:
     return NoStore()
 
 
