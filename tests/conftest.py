@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from infra.migrate import migrate
 from infra.servers import local
@@ -25,6 +26,10 @@ from infra.servers.set import ServerSet
 REQUIRE_LOCAL = os.environ.get("GRENZREGION_REQUIRE_LOCAL") == "1"
 QUICK = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}  # of PostgreSQL, for databases that live one test
 TEMPLATE = "grenzregion_template"
+
+# A loaded machine is no fault of the code under test.
+settings.register_profile("grenzregion", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("grenzregion")
 
 
 def pytest_report_header() -> str:
