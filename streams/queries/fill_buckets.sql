@@ -1,4 +1,4 @@
--- Second half of a recomputation: the same buckets from the rows.
+-- Second half of a recomputation: the same buckets from the rows. Squares are products: numeric's power operator rounds.
 WITH touched AS (
     SELECT u.datastream_id, u.at, t.timezone
       FROM unnest(%(datastreams)s::bigint[], %(times)s::timestamptz[]) AS u (datastream_id, at)
@@ -15,7 +15,7 @@ buckets AS (
 )
 INSERT INTO aggregate (datastream_id, span, bucket, flag, n, numbers, sum, sum_squares, min, max, first_time, first_number, last_time, last_number)
 SELECT b.datastream_id, b.span, b.bucket, o.flag, count(*), count(o.number), coalesce(sum(o.number::text::numeric), 0),
-       coalesce(sum(o.number::text::numeric ^ 2), 0), min(o.number), max(o.number),
+       coalesce(sum(o.number::text::numeric * o.number::text::numeric), 0), min(o.number), max(o.number),
        min(o.phenomenon_time), (array_agg(o.number ORDER BY o.phenomenon_time, o.discriminator))[1],
        max(o.phenomenon_time), (array_agg(o.number ORDER BY o.phenomenon_time DESC, o.discriminator DESC))[1]
   FROM buckets b JOIN observation o
