@@ -156,6 +156,8 @@ class EmbeddedPostgres(Postgres):
     own directory can't be walked to, its binaries (41 MB) are copied to a temporary directory for as long as the server runs.
     """
 
+    version = "18"
+
     def __init__(self, *, data_dir: Path, port: int = 0, settings: Mapping[str, str] | None = None) -> None:
         super().__init__(data_dir=data_dir, port=port, settings=settings, user=unprivileged_user())
         self._copied: Path | None = None

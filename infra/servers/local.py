@@ -65,9 +65,11 @@ def local_set(
 class LocalPostgres(Postgres):
     """PostgreSQL 17 with TimescaleDB and PostGIS, in the Debian root."""
 
+    version = "17"
+
     def find(self) -> tuple[Path, str]:
         """Name the places inside the root."""
-        return Path("/usr/lib/postgresql/17/bin"), _INSIDE
+        return Path(f"/usr/lib/postgresql/{self.version}/bin"), _INSIDE
 
     def order(self, argv: list[str]) -> Order:
         """Enter the root."""

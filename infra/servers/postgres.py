@@ -15,7 +15,7 @@ import psutil
 import psycopg
 
 from infra.servers.asking import postgres_answers
-from infra.servers.errors import explain
+from infra.servers.errors import ServerError, explain
 from infra.servers.process import MARK, Order, User, carry_out
 from infra.servers.server import Server
 from infra.servers.set import kept_secret
@@ -60,6 +60,7 @@ class Postgres(Server):
     """A PostgreSQL whose data are in `data_dir/postgres/data`, reached by TCP with a kept password."""
 
     name = "postgres"
+    version: str  # PostgreSQL's major version
     stop_timeout_s = 30.0
 
     def __init__(self, *, data_dir: Path, port: int = 0, settings: Mapping[str, str] | None = None, user: User | None) -> None:
@@ -83,6 +84,10 @@ class Postgres(Server):
         binaries, inside = self.find()
         if not (self.folder / "data").exists():
             self._make(binaries, inside)
+        made_by = (self.folder / "data" / "PG_VERSION").read_text().strip()
+        if made_by != self.version:
+            versions = f"was made by PostgreSQL {made_by}, this set runs {self.version}"
+            raise ServerError(f"postgres: {self.folder} {versions}: use another data directory")
         self._forget_stranger()
         order = self.order([str(binaries / "postgres"), "-D", f"{inside}/data", *self._options()])
         return replace(order, stop_signal=signal.SIGINT)  # fast shutdown

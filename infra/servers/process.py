@@ -69,7 +69,7 @@ class Spawner:
 
     @staticmethod
     def _run(order: Order, mark: str, log: Path) -> subprocess.Popen[bytes]:
-        environment = {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", "TZ": "UTC", **order.environment, MARK: mark}
+        environment = {**_kept(), "LANG": "C.UTF-8", "TZ": "UTC", **order.environment, MARK: mark}
         with log.open("ab") as out:
             return subprocess.Popen(
                 order.command(),
@@ -83,6 +83,11 @@ class Spawner:
             )
 
 
+def _kept() -> dict[str, str]:
+    """Return what a server gets of this program's environment: how to find programs and modules, and no setting or secret."""
+    return {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+
+
 spawner = Spawner()
 
 
@@ -94,7 +99,7 @@ def carry_out(order: Order) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        env={"PATH": os.defpath, **order.environment},
+        env={**_kept(), **order.environment},
         pass_fds=order.files,
         cwd="/",
     )

@@ -14,7 +14,7 @@ import pytest
 from infra.servers import embedded, local
 from infra.servers.asking import accepts
 from infra.servers.embedded import EmbeddedPostgres, Rumqttd, Tansu, embedded_set
-from infra.servers.errors import DataInUseError, DiskFullError, MissingServerError, NotReadyError, PortTakenError
+from infra.servers.errors import DataInUseError, DiskFullError, MissingServerError, NotReadyError, PortTakenError, ServerError
 from infra.servers.postgres import Postgres
 from infra.servers.process import unprivileged_user
 from infra.servers.server import Server
@@ -203,6 +203,15 @@ def test_server_that_ends_at_once_says_why_in_one_line(tmp_path: Path) -> None:
         assert "\n" not in str(caught.value)
     finally:
         server.stop()
+
+
+def test_database_of_another_version_is_refused_in_one_line(tmp_path: Path) -> None:
+    server = EmbeddedPostgres(data_dir=tmp_path, settings=QUICK)
+    server.start()
+    server.stop()
+    (tmp_path / "postgres" / "data" / "PG_VERSION").write_text("17\n")
+    with pytest.raises(ServerError, match="was made by PostgreSQL 17, this set runs 18: use another data directory"):
+        server.start()
 
 
 @needs_root
