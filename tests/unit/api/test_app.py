@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
 
 from api.access import OpenToTheWorldError
 from api.app import create_app, public_url_of
+from api.errors import STATUS
 from infra.settings import ApiSettings
 
 
@@ -135,6 +136,10 @@ async def test_openapi_describes_planning_and_sensorthings(client: httpx.AsyncCl
     assert document["components"]["schemas"]["Observation"]["required"] == ["result", "Datastream"]
 
 
-async def chunks(count: int) -> AsyncIterator[bytes]:
-    for _ in range(count):
-        yield b" " * 1_000
+async def test_every_metric_and_every_error_has_its_line_in_the_docs(client: httpx.AsyncClient) -> None:
+    docs = (Path(__file__).parents[3] / "docs" / "api.md").read_text()
+    page = (await client.get("/metrics")).text
+    names = {line.split()[2] for line in page.splitlines() if line.startswith("# TYPE") and "_created " not in line}
+    assert names
+    for name in (*names, *(kind.__name__ for kind in STATUS)):
+        assert f"`{name}`" in docs, name
