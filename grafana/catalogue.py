@@ -59,6 +59,8 @@ def _rendered(board: Board, words: Words) -> Rendered:
 
     definition = board.define(words, uid_of, LANGUAGES).build()
     model: dict[str, Any] = json.loads(json.dumps(definition, cls=JSONEncoder))
+    for link in model["links"]:
+        link.pop("placement", None)  # the builder's default hides the link in a menu
     return Rendered(uid=uid_of(words.language), language=words.language, folder=board.folder, model=model)
 
 

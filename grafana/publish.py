@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 import niquests
@@ -155,9 +155,8 @@ def _asked(url: str, ask: Callable[[], T]) -> T:
 def _translated(url: str, error: Any) -> PublishError:
     response: Any = error.response
     status: int = error.status_code
-    said = " ".join(str(response["message"] if isinstance(response, dict) and "message" in response else error.message).split())[
-        :200
-    ]
+    text: Any = cast("dict[str, Any]", response).get("message", "") if isinstance(response, dict) else error.message
+    said = " ".join(str(text).split())[:200]
     match status:
         case 0:
             return UnreachableError(f"no Grafana answers at {_shown(url)}")

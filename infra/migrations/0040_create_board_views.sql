@@ -33,7 +33,7 @@ SELECT d.id AS datastream_id,
        d.channel,
        coalesce(p.properties ->> 'key', p.name) AS property,
        p.name                        AS property_name,
-       p.properties -> 'names'       AS names,
+       coalesce(d.properties -> 'names', p.properties -> 'names') AS names,
        -- Only figures of one unit may share an axis; the catalogue's symbols belong to its unit.
        c.comparable,
        CASE WHEN c.comparable THEN p.properties -> 'symbols' END AS symbols,
