@@ -10,7 +10,7 @@ from psycopg.sql import Composable
 
 from api.sensorthings.entities.model import Backward, EntitySet, Forward, Navigation, Through
 from api.sensorthings.odata.limits import Limits
-from api.sensorthings.odata.statement import Parameters
+from api.sensorthings.odata.statement import Parameter
 from api.sensorthings.wire.model import Wire
 
 
@@ -38,7 +38,6 @@ class Build:
     abilities: Abilities
     unbounded: bool = False
     bounded: bool = False
-    parameters: Parameters = field(default_factory=Parameters)
     _numbers: itertools.count[int] = field(default_factory=itertools.count)
 
     def alias(self) -> str:
@@ -47,11 +46,11 @@ class Build:
 
     def slot(self, slot: int, cast: sql.SQL) -> Composable:
         """Give the value of a slot, cast."""
-        return cast.format(self.parameters.add(slot))
+        return cast.format(Parameter(slot))
 
     def constant(self, text: str, cast: sql.SQL) -> Composable:
         """Give a value that belongs to the request's shape, bound like any other."""
-        return cast.format(self.parameters.add(text))
+        return cast.format(Parameter(text))
 
     def visible(self, entity: EntitySet, alias: str) -> list[Composable]:
         """Give the condition under which the asking person may see a row, if there is one."""

@@ -15,7 +15,7 @@ from api.sensorthings.odata.errors import MalformedQueryError
 from api.sensorthings.odata.limits import Limits
 from api.sensorthings.odata.pages import Collection, Pages, single
 from api.sensorthings.odata.resources import Resource, exists, id_of, meant, resource
-from api.sensorthings.odata.statement import Statement
+from api.sensorthings.odata.statement import Statement, rendered
 from api.sensorthings.odata.syntax import Form, Options, Request
 from api.sensorthings.wire.model import Row, Wire
 
@@ -31,13 +31,8 @@ def compile_request(
     """
     build = Build(wire=wire, limits=limits, access=access, abilities=abilities, unbounded=unbounded)
     found = resource(request.steps, wire.id_names)
-    query = _Compiler(build, request, found).statement()
-    return Statement(
-        query=query.as_bytes(),
-        sources=tuple(build.parameters.sources),
-        text=request.form is Form.VALUE,
-        bounded=build.bounded,
-    )
+    query, sources = rendered(_Compiler(build, request, found).statement())
+    return Statement(query=query, sources=sources, text=request.form is Form.VALUE, bounded=build.bounded)
 
 
 class _Compiler:
@@ -98,7 +93,7 @@ class _Compiler:
         elif plain:
             text = build.wire.plain(found, row.read(found))
         else:
-            text = build.wire.property_value(found.name, build.wire.json(found, row.read(found)))
+            text = build.wire.property_value(sql.Literal(found.name), build.wire.json(found, row.read(found)))
         return self._from_row(text, row, inner, [])
 
     def _inside(self, found: Property, row: Row, *, plain: bool) -> Composable:
@@ -110,7 +105,7 @@ class _Compiler:
         path = self._build.constant("{" + ",".join(quoted) + "}", sql.SQL("{}::text[]"))
         if plain:
             return sql.SQL("({} #>> {})").format(document, path)
-        return wire.property_value(keys[-1], sql.SQL("({} #> {})::text").format(document, path))
+        return wire.property_value(self._build.constant(keys[-1], _TEXT), sql.SQL("({} #> {})::text").format(document, path))
 
     def _from_row(self, text: Composable, row: Row, inner: str, joins: list[Composable]) -> Composable:
         stages = self._resource.stages

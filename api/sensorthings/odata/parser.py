@@ -12,7 +12,7 @@ from api.sensorthings.odata.options import OPTIONS, OptionsParser
 from api.sensorthings.odata.syntax import Form, Options, Parsed, Request, Step
 
 _SEGMENT = re.compile(r"([\w.@~-]+)(?:\((.*)\))?")
-_KEY = re.compile(r"-?[0-9]{1,19}")
+_KEY = re.compile(r"-?[0-9]{1,4000}")
 _BIGINT = 2**63
 _FORMS = {"$value": Form.VALUE, "$ref": Form.REFERENCE}
 

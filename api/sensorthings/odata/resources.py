@@ -15,7 +15,7 @@ from api.sensorthings.entities.schema import entity_set, target_of
 from api.sensorthings.odata.build import Build, column, conjunction, related, view
 from api.sensorthings.odata.errors import MalformedQueryError, UnknownResourceError
 from api.sensorthings.odata.names import JSON_KINDS
-from api.sensorthings.odata.statement import DayOf
+from api.sensorthings.odata.statement import DayOf, Parameter
 from api.sensorthings.odata.syntax import Step
 
 _BIGINT = sql.SQL("{}::bigint")
@@ -118,7 +118,7 @@ def _keyed(build: Build, stage: Stage, alias: str) -> list[Composable]:
         return conditions
     build.bounded = True
     template = sql.SQL("{day} >= {start}::timestamptz AND {day} < {end}::timestamptz")
-    start, end = build.parameters.add(DayOf(stage.key, 0)), build.parameters.add(DayOf(stage.key, 1))
+    start, end = Parameter(DayOf(stage.key, 0)), Parameter(DayOf(stage.key, 1))
     return [*conditions, template.format(day=column(alias, day), start=start, end=end)]
 
 

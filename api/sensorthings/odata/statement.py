@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from psycopg import sql
 from psycopg.abc import AdaptContext
+from psycopg.sql import Composable
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SEQUENCE_BITS = 37  # an Observation's id is day · 2^37 + sequence (infra/migrations/0002)
@@ -35,27 +36,30 @@ Source = int | str | DayOf  # a slot of the request, a constant of its shape, or
 
 
 @dataclass(frozen=True, slots=True)
-class Placeholder(sql.Composable):
-    """`$n` of PostgreSQL's own protocol: psycopg's raw cursors pass such a text on as it is."""
+class Parameter(sql.Composable):
+    """A value to be bound. `rendered` numbers it: one number for each source, and only for those that the statement uses."""
 
-    number: int
+    source: Source
 
-    def as_bytes(self, context: AdaptContext | None = None) -> bytes:  # noqa: ARG002 - the same everywhere
-        """Give `$n`."""
-        return b"$%d" % self.number
+    def as_bytes(self, context: AdaptContext | None = None) -> bytes:
+        """Refuse: a parameter has no text of its own."""
+        raise NotImplementedError(f"{self} outside of `rendered`, {context}")
 
 
-@dataclass(slots=True)
-class Parameters:
-    """The parameters of a statement under construction; the same source is one parameter."""
+def rendered(query: Composable) -> tuple[bytes, tuple[Source, ...]]:
+    """Give a query with `$n` of PostgreSQL's own protocol, which psycopg's raw cursors pass on, and where its values come from."""
+    numbers: dict[Source, int] = {}
+    return _rendered(query, numbers), tuple(numbers)
 
-    sources: list[Source] = field(default_factory=list[Source])
 
-    def add(self, source: Source) -> Placeholder:
-        """Give the placeholder for a source of a value."""
-        if source not in self.sources:
-            self.sources.append(source)
-        return Placeholder(self.sources.index(source) + 1)
+def _rendered(part: Composable, numbers: dict[Source, int]) -> bytes:
+    match part:
+        case Parameter(source=source):
+            return b"$%d" % numbers.setdefault(source, len(numbers) + 1)
+        case sql.Composed():
+            return b"".join([_rendered(inner, numbers) for inner in part])
+        case _:
+            return part.as_bytes()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -95,7 +95,7 @@ class Wire(Protocol):
         """Give the answer to a request for the id alone."""
         ...
 
-    def property_value(self, name: str, value: Composable) -> Composable:
+    def property_value(self, name: Composable, value: Composable) -> Composable:
         """Give the answer to a request for one property, whose JSON text may be NULL: so is the answer."""
         ...
 

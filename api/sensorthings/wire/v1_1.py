@@ -108,9 +108,9 @@ class WireV11:
         """Give the id alone."""
         return text('{"@iot.id":', row.id, "}").compose()
 
-    def property_value(self, name: str, value: Composable) -> Composable:
+    def property_value(self, name: Composable, value: Composable) -> Composable:
         """Give one property (18-088, 9.2.4)."""
-        return text("{", sql.SQL("to_json({}::text)::text").format(sql.Literal(name)), ":", value, "}").compose()
+        return text("{", sql.SQL("to_json({}::text)::text").format(name), ":", value, "}").compose()
 
     def json(self, found: Property, columns: Sequence[Composable]) -> Composable:  # noqa: PLR0911 - one line for each kind
         """Give a property's value as JSON text, NULL where it has none."""
