@@ -20,7 +20,6 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 _COMMANDS = "$CONTROL/dynamic-security/v1"
-_TIMEOUT_S = 10.0
 _AT_ONCE = 50
 _ALREADY = "already exists"
 
@@ -56,9 +55,10 @@ class BrokerAccount:
 class BrokerAccounts:
     """The administrator's connection to the broker; a context manager. Raises `AccountsError`."""
 
-    def __init__(self, *, host: str, port: int, user: str, password: str) -> None:
+    def __init__(self, *, host: str, port: int, user: str, password: str, patience_s: float = 10.0) -> None:
         self._where = f"the MQTT broker at {host}:{port}"
         self._address = (host, port)
+        self._patience_s = patience_s
         self._answers: list[dict[str, Any]] = []
         self._refusal = ""
         self._subscribed = False
@@ -73,7 +73,7 @@ class BrokerAccounts:
             self._client.connect(*self._address)
         except OSError as error:
             raise AccountsError(f"{self._where} can't be reached: {error}") from error
-        self._until(lambda: self._subscribed, "did not let the administrator in")
+        self._until(lambda: self._subscribed, "did not let the administrator in: has it the dynamic security plugin?")
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -106,7 +106,7 @@ class BrokerAccounts:
         return self._answers
 
     def _until(self, done: Callable[[], bool], complaint: str) -> None:
-        deadline = time.monotonic() + _TIMEOUT_S
+        deadline = time.monotonic() + self._patience_s
         while not done():
             state = self._client.loop(0.2)
             if self._refusal:

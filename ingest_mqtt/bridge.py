@@ -35,6 +35,7 @@ _CONFIRM_TURN_S = 0.005  # while Kafka owes confirmations: librdkafka's answers 
 _NAP_S = 0.002  # after messages came: more of them are read in one go, at a fifth of the cost; a lone message never waits for it
 _HELD_BYTES = 64_000_000  # unconfirmed; beyond, the socket is not read. Acks alone do not hold back QoS 0
 _STOP_S = 8.0
+_END_S = 15
 _TOPICS_CACHED = 50_000
 
 
@@ -212,6 +213,7 @@ def run(settings: BridgeSettings) -> None:
 def _stop_on_signals(bridge: Bridge, stack: ExitStack) -> None:
     def stop(_number: int, _frame: FrameType | None) -> None:
         _logger.info("stopping")
+        signal.alarm(_END_S)  # whatever hangs then, in a library or at the interpreter's end, the process is gone
         bridge.stop()
 
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -24,7 +24,7 @@ def heartbeat_topic(client_id: str) -> str:
 def bridge_rights(client_id: str) -> Rights:
     """Rights of the bridge with this client id."""
     beat = heartbeat_topic(client_id)
-    return Rights(publish=(beat,), subscribe=(UP_FILTER, beat))
+    return Rights(publish=(beat,), subscribe=(UP_FILTER, f"$share/+/{UP_FILTER}", beat))
 
 
 def device_rights(user: str) -> Rights:

@@ -32,7 +32,7 @@ PARTITIONS = 4
 PATIENCE_S = 40.0
 _CODE = """
 import faulthandler, logging
-faulthandler.dump_traceback_later(50)
+faulthandler.dump_traceback_later(50, repeat=True)
 from infra.settings import BridgeSettings
 from ingest_mqtt.bridge import run
 logging.basicConfig(level="INFO")
