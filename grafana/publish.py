@@ -107,8 +107,8 @@ def publish(
 ) -> Published:
     """Create or update folders, data source (when `database` is given) and dashboards.
 
-    A service account's `token`, or `user` and `password`. With `overwrite` off, a dashboard that was changed in Grafana since
-    is a `ConflictError`. Raises `PublishError`.
+    A service account's `token`, or `user` and `password`. With `overwrite` off, a dashboard that is in
+    Grafana with another content, whoever changed it, is a `ConflictError`. Raises `PublishError`.
     """
     boards = rendered() if dashboards is None else dashboards
     api = _connect(url, token, user, password)
