@@ -52,7 +52,10 @@ def fill(url: str, *, now: datetime | None = None, step: timedelta = timedelta(m
     ids: dict[str, int] = {}
     moment = now or datetime.now(UTC)
     with psycopg.connect(url) as connection:
-        sensor = _one(connection, "INSERT INTO sensor (name, description, encoding_type, metadata) VALUES ('s', '', 'text/html', '\"\"') RETURNING id")
+        sensor = _one(
+            connection,
+            "INSERT INTO sensor (name, description, encoding_type, metadata) VALUES ('s', '', 'text/html', '\"\"') RETURNING id",
+        )
         for thing in [*THINGS, PRIVATE]:
             _thing(connection, thing, sensor=sensor, now=moment, step=step, ids=ids)
     return ids
@@ -64,12 +67,19 @@ def _one(connection: psycopg.Connection[Any], statement: str, *values: Any) -> i
     return row[0]
 
 
-def _thing(connection: psycopg.Connection[Any], thing: Any, *, sensor: int, now: datetime, step: timedelta, ids: dict[str, int]) -> None:
+def _thing(
+    connection: psycopg.Connection[Any], thing: Any, *, sensor: int, now: datetime, step: timedelta, ids: dict[str, int]
+) -> None:
     name, theme, municipality, country, source, lon, lat, channels = thing
     properties = {"theme": theme, "municipality": municipality, "country": country, "source": source}
     if thing is PRIVATE:
         properties["public"] = False
-    key = _one(connection, "INSERT INTO thing (name, description, properties) VALUES (%s, '', %s) RETURNING id", name, json.dumps(properties))
+    key = _one(
+        connection,
+        "INSERT INTO thing (name, description, properties) VALUES (%s, '', %s) RETURNING id",
+        name,
+        json.dumps(properties),
+    )
     place = json.dumps({"type": "Point", "coordinates": [lon, lat]})
     location = _one(
         connection,
@@ -87,7 +97,12 @@ def _thing(connection: psycopg.Connection[Any], thing: Any, *, sensor: int, now:
 def _datastream(connection: psycopg.Connection[Any], thing: int, sensor: int, channel: Any) -> int:
     code, (de, da, en), symbol, ucum, decimals, *_ = channel
     names = json.dumps({"names": {"de": de, "da": da, "en": en}})
-    observed = _one(connection, "INSERT INTO observed_property (name, definition, description, properties) VALUES (%s, '', '', %s) RETURNING id", en, names)
+    observed = _one(
+        connection,
+        "INSERT INTO observed_property (name, definition, description, properties) VALUES (%s, '', '', %s) RETURNING id",
+        en,
+        names,
+    )
     properties = {"channel": code, "interval_s": 900} | ({} if decimals is None else {"decimals": decimals})
     return _one(
         connection,

@@ -23,7 +23,9 @@ def small_app(database: str) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
-        async with AsyncConnectionPool(database, min_size=2, max_size=4, open=False, kwargs={"options": "-c role=grenzregion_reader -c timezone=UTC"}) as opened:
+        async with AsyncConnectionPool(
+            database, min_size=2, max_size=4, open=False, kwargs={"options": "-c role=grenzregion_reader -c timezone=UTC"}
+        ) as opened:
             pool.append(opened)
             yield
 

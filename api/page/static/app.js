@@ -19,7 +19,8 @@ const $ = (id) => document.getElementById(id);
 const state = { stations: new Map(), streams: new Map(), loaded: 0, connection: "starting", themes: new Set(), search: "", selected: null };
 let map = null;
 let mapTimer = 0;
-let announced = 0;
+let announced = 0; // when a new value of the open panel was read out last: not each second
+let heard = "";
 
 const list = new StationList($("stations"), (id) => open(id));
 const panel = new Panel($("panel"), () => close());
@@ -147,11 +148,11 @@ function takeLatest(changes) {
 function takeIntoPanel(stream) {
   const shown = panel.station?.datastreams.find((one) => one.id === stream.id);
   if (!shown) return;
-  const news = shown.time !== stream.time;
   Object.assign(shown, { time: stream.time, value: stream.value, flag: stream.flag });
   panel.update(shown);
-  if (news && panel.stream?.id === stream.id && Date.now() - announced > ANNOUNCE_MS) {
+  if (panel.stream?.id === stream.id && heard !== stream.time && Date.now() - announced > ANNOUNCE_MS) {
     announced = Date.now();
+    heard = stream.time;
     setText($("announcer"), word("announce", { name: nameOf(stream), value: valueText(stream), flag: word(`flag.${stream.flag}`) }));
   }
 }

@@ -6,7 +6,9 @@ import { clock, moment, nameOf, number, result, weekday, withUnit, word } from "
 
 const NS = "http://www.w3.org/2000/svg";
 const HEIGHT = 230;
-const MARGIN = { top: 14, right: 14, bottom: 26, left: 46 };
+const MARGIN = { top: 14, right: 14, bottom: 26, left: 46, side: 14 };
+const LANE = 42;
+const MOST_LANES = 8;
 const MARK = 11;
 const HOUR = 3_600_000;
 
@@ -53,8 +55,10 @@ export class Chart {
     }
     const width = Math.max(240, this.#box.clientWidth);
     const numeric = series.numeric && series.points.some(([, value]) => typeof value === "number");
-    const picture = svg("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, width, height: HEIGHT, "aria-hidden": "true", focusable: "false" });
-    this.#frame = { width, x: scale(series.since, series.until, MARGIN.left, width - MARGIN.right), numeric };
+    const height = numeric ? HEIGHT : MARGIN.top + LANE * this.#kinds().length + MARGIN.bottom;
+    const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, "aria-hidden": "true", focusable: "false" });
+    const left = numeric ? MARGIN.left : MARGIN.side;
+    this.#frame = { width, left, base: height - MARGIN.bottom, x: scale(series.since, series.until, left, width - MARGIN.right), numeric };
     picture.append(this.#timeAxis());
     if (numeric) this.#numbers(picture);
     else this.#states(picture);
@@ -65,6 +69,7 @@ export class Chart {
   #place(picture) {
     const { stage } = this.#parts;
     if (stage && this.#box.contains(stage)) {
+      this.#parts.tip.hidden = true;
       stage.replaceChild(picture, stage.querySelector("svg")); // keeps the keyboard's place
     } else {
       const made = make("div", { class: "chart-stage", tabindex: 0, role: "group" }, picture, make("div", { class: "tip", hidden: true }));
@@ -98,10 +103,10 @@ export class Chart {
       const text = clock(at, this.#timeZone);
       const hour = Number.parseInt(text, 10);
       if (hour % step) continue;
-      axis.append(svg("line", { class: hour ? "grid" : "grid midnight", x1: x(at), x2: x(at), y1: MARGIN.top, y2: HEIGHT - MARGIN.bottom }));
-      const label = svg("text", { x: x(at), y: HEIGHT - 8, "text-anchor": "middle", class: hour ? "" : "strong" });
+      axis.append(svg("line", { class: hour ? "grid" : "grid midnight", x1: x(at), x2: x(at), y1: MARGIN.top, y2: this.#frame.base }));
+      const label = svg("text", { x: x(at), y: this.#frame.base + 18, "text-anchor": "middle", class: hour ? "" : "strong" });
       label.textContent = hour ? text : weekday(at, this.#timeZone);
-      if (x(at) > MARGIN.left + 4 && x(at) < width - 16) axis.append(label);
+      if (x(at) > this.#frame.left + 4 && x(at) < width - 16) axis.append(label);
     }
     return axis;
   }
@@ -109,8 +114,8 @@ export class Chart {
   #numbers(picture) {
     const { points } = this.#series;
     const { ticks, decimals, low, high } = valueAxis(points);
-    const y = scale(low, high, HEIGHT - MARGIN.bottom, MARGIN.top);
-    const clamp = (value) => Math.max(MARGIN.top + MARK / 2, Math.min(HEIGHT - MARGIN.bottom - MARK / 2, y(value)));
+    const y = scale(low, high, this.#frame.base, MARGIN.top);
+    const clamp = (value) => Math.max(MARGIN.top + MARK / 2, Math.min(this.#frame.base - MARK / 2, y(value)));
     this.#frame.y = clamp;
     for (const tick of ticks) {
       const label = svg("text", { x: MARGIN.left - 7, y: y(tick) + 4, "text-anchor": "end" });
@@ -122,13 +127,13 @@ export class Chart {
     for (const run of runs(points, this.#gap())) {
       const line = run.map(([at, value]) => `${x(at).toFixed(1)},${y(value).toFixed(1)}`).join("L");
       const [first, last] = [run[0], run.at(-1)].map(([at]) => x(at).toFixed(1));
-      const base = HEIGHT - MARGIN.bottom;
+      const base = this.#frame.base;
       if (run.length === 1) picture.append(svg("circle", { class: "dot", cx: first, cy: y(run[0][1]), r: 2 }));
       else picture.append(svg("path", { class: "area", d: `M${first},${base}L${line}L${last},${base}Z` }), svg("path", { class: "line", d: `M${line}` }));
     }
     for (const [at, value, flag] of points) {
       if (flag < 3) continue;
-      picture.append(mark(flag, x(at), typeof value === "number" ? clamp(value) : HEIGHT - MARGIN.bottom - MARK / 2));
+      picture.append(mark(flag, x(at), typeof value === "number" ? clamp(value) : this.#frame.base - MARK / 2));
     }
     const [at, value, flag] = points.at(-1);
     if (flag < 3 && typeof value === "number") picture.append(svg("circle", { class: "last", cx: x(at), cy: clamp(value), r: 4 }));
@@ -139,24 +144,34 @@ export class Chart {
     return 3.2 * Math.max((this.#stream.interval_s ?? 0) * 1000, steps[Math.floor(steps.length / 2)] ?? 0, 1000);
   }
 
+  /** A lane for each state, so that none is told by colour alone; rare ones share the last. */
   #states(picture) {
     const { points, until } = this.#series;
-    const kinds = [...new Set(points.map(([, value]) => result(value, this.#stream)))];
-    const top = MARGIN.top + 30;
-    this.#frame.y = () => top - 8;
-    this.#frame.kinds = kinds;
-    points.forEach(([at, value, flag], index) => {
-      const end = points[index + 1]?.[0] ?? until;
-      const [left, right] = [this.#frame.x(at), this.#frame.x(end)];
-      const kind = kinds.indexOf(result(value, this.#stream)) % 6;
-      picture.append(svg("rect", { class: `state state-${kind}`, x: left, y: top, width: Math.max(1.5, right - left), height: HEIGHT - MARGIN.bottom - top }));
-      if (right - left > 70) {
-        const label = svg("text", { class: "state-label", x: left + 8, y: top + 20 });
-        label.textContent = result(value, this.#stream);
-        picture.append(label);
-      }
-      if (flag > 2) picture.append(mark(flag, left + MARK / 2, top - MARK));
+    const kinds = this.#kinds();
+    const lane = (value) => Math.max(0, kinds.indexOf(this.#kind(value, kinds)));
+    const top = (value) => MARGIN.top + LANE * lane(value) + 20;
+    this.#frame.y = (value) => top(value) + 8;
+    kinds.forEach((kind, index) => {
+      const y = MARGIN.top + LANE * index;
+      const label = svg("text", { x: MARGIN.side, y: y + 13, class: "lane" });
+      label.textContent = kind;
+      picture.append(label, svg("rect", { class: "lane-ground", x: MARGIN.side, y: y + 20, width: this.#frame.width - 2 * MARGIN.side, height: 14, rx: 3 }));
     });
+    points.forEach(([at, value, flag], index) => {
+      const [left, right] = [this.#frame.x(at), this.#frame.x(points[index + 1]?.[0] ?? until)];
+      picture.append(svg("rect", { class: `state state-${lane(value) % 6}`, x: left, y: top(value), width: Math.max(1.5, right - left), height: 14, rx: 2 }));
+      if (flag > 2) picture.append(mark(flag, left + MARK / 2, top(value) + 7));
+    });
+  }
+
+  #kinds() {
+    const all = [...new Set(this.#series.points.map(([, value]) => result(value, this.#stream)))];
+    return all.length > MOST_LANES ? [...all.slice(0, MOST_LANES - 1), "…"] : all;
+  }
+
+  #kind(value, kinds) {
+    const text = result(value, this.#stream);
+    return kinds.includes(text) ? text : "…";
   }
 
   #legend() {
@@ -166,12 +181,11 @@ export class Chart {
       sign.innerHTML = FLAGS[knownFlag(flag)];
       return make("li", {}, sign, word(`flagLong.${knownFlag(flag)}`));
     });
-    const states = this.#frame.numeric ? [] : (this.#frame.kinds ?? []).map((kind, index) => make("li", {}, make("span", { class: `swatch state-${index % 6}` }), kind));
-    return [...states, ...entries];
+    return entries;
   }
 
   #cursorParts(picture) {
-    const line = svg("line", { class: "cursor", y1: MARGIN.top, y2: HEIGHT - MARGIN.bottom, visibility: "hidden" });
+    const line = svg("line", { class: "cursor", y1: MARGIN.top, y2: this.#frame.base, visibility: "hidden" });
     const dot = svg("circle", { class: "cursor-dot", r: 4.5, visibility: "hidden" });
     picture.append(line, dot);
     this.#parts.line = line;
@@ -207,7 +221,7 @@ export class Chart {
     if (index === null) return;
     const [at, value, flag] = this.#series.points[index];
     const left = this.#frame.x(at);
-    const top = typeof value === "number" ? this.#frame.y(value) : HEIGHT - MARGIN.bottom - MARK / 2;
+    const top = !this.#frame.numeric || typeof value === "number" ? this.#frame.y(value) : this.#frame.base - MARK / 2;
     line.setAttribute("x1", left);
     line.setAttribute("x2", left);
     dot.setAttribute("cx", left);

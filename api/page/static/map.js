@@ -229,7 +229,7 @@ function style() {
         type: "symbol",
         source: "towns",
         filter: ["<=", ["get", "from"], ["+", ["zoom"], 0.5]],
-        layout: { "text-field": ["get", "name"], "text-font": FONT, "text-size": ["interpolate", ["linear"], ["zoom"], 7, ["case", ["<=", ["get", "from"], 6], 12.5, 11], 12, 15], "text-variable-anchor": ["top", "bottom", "left", "right"], "text-radial-offset": 0.9, "symbol-sort-key": ["get", "from"], "text-padding": 4 },
+        layout: { "text-field": ["get", "name"], "text-font": FONT, "text-size": ["interpolate", ["linear"], ["zoom"], 7, ["case", ["<=", ["get", "from"], 6], 12.5, 11], 12, 15], "text-variable-anchor": ["top", "bottom", "left", "right"], "text-radial-offset": 1.25, "symbol-sort-key": ["get", "from"], "text-padding": 4 },
         paint: { "text-color": colours.town, "text-halo-color": colours.halo, "text-halo-width": 1.4 },
       },
     ],
@@ -243,11 +243,11 @@ function stationLayers() {
   const text = { "text-color": colours.text, "text-halo-color": colours.halo, "text-halo-width": 1.8 };
   return [
     { id: "bunch", type: "circle", source: "stations", filter: ["has", "point_count"], paint: { "circle-color": colours.bunch, "circle-radius": ["interpolate", ["linear"], ["get", "point_count"], 2, 12, 20, 18], "circle-stroke-color": colours.rim, "circle-stroke-width": 2 } },
-    { id: "bunch-count", type: "symbol", source: "stations", filter: ["has", "point_count"], layout: { "text-field": ["to-string", ["get", "point_count"]], "text-font": FONT, "text-size": 12.5, "text-allow-overlap": true, "text-ignore-placement": true }, paint: { "text-color": colours.bunchText } },
+    { id: "value", type: "symbol", source: "stations", minzoom: 8.2, filter: single, layout: { "text-field": ["get", "label"], "text-font": FONT, "text-size": 11.5, "text-variable-anchor": ["top", "bottom", "right", "left"], "text-radial-offset": 1.85, "text-justify": "auto" }, paint: text },
     { id: "station", type: "symbol", source: "stations", filter: single, layout: { "icon-image": ["get", "icon"], "icon-size": size, "icon-allow-overlap": true }, paint: { "icon-opacity": ["case", ["get", "pale"], 0.55, 1] } },
+    { id: "bunch-count", type: "symbol", source: "stations", filter: ["has", "point_count"], layout: { "text-field": ["to-string", ["get", "point_count"]], "text-font": FONT, "text-size": 12.5, "text-allow-overlap": true, "text-padding": 5 }, paint: { "text-color": colours.bunchText } },
     { id: "chosen-ring", type: "circle", source: "chosen", paint: { "circle-radius": 17, "circle-color": colours.chosen, "circle-opacity": 0.16, "circle-stroke-color": colours.chosen, "circle-stroke-width": 2.5 } },
-    { id: "chosen-icon", type: "symbol", source: "chosen", layout: { "icon-image": ["get", "icon"], "icon-size": size, "icon-allow-overlap": true, "icon-ignore-placement": true } },
-    { id: "value", type: "symbol", source: "stations", minzoom: 8.2, filter: single, layout: { "text-field": ["get", "label"], "text-font": FONT, "text-size": 11.5, "text-variable-anchor": ["top", "bottom", "right", "left"], "text-radial-offset": 1.35, "text-justify": "auto" }, paint: text },
+    { id: "chosen-icon", type: "symbol", source: "chosen", layout: { "icon-image": ["get", "icon"], "icon-size": size, "icon-allow-overlap": true } },
     { id: "badge", type: "symbol", source: "stations", filter: ["all", single, ["!=", ["get", "badge"], ""]], layout: { "icon-image": ["get", "badge"], "icon-size": 0.42, "icon-offset": [24, -24], "icon-allow-overlap": true, "icon-ignore-placement": true } },
   ];
 }

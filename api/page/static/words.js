@@ -75,11 +75,13 @@ export const count = (n) => format(Intl.NumberFormat, { maximumFractionDigits: 0
 /** A number with as many decimals as its Datastream has; without them, three significant digits. */
 export function number(value, decimals) {
   if (Number.isInteger(decimals) && decimals >= 0 && decimals <= 10) {
-    return format(Intl.NumberFormat, { minimumFractionDigits: decimals, maximumFractionDigits: decimals }).format(value);
+    return minus(format(Intl.NumberFormat, { minimumFractionDigits: decimals, maximumFractionDigits: decimals }).format(value));
   }
   const digits = Math.abs(value) >= 100 ? { maximumFractionDigits: 0 } : { maximumSignificantDigits: 3 };
-  return format(Intl.NumberFormat, digits).format(value);
+  return minus(format(Intl.NumberFormat, digits).format(value));
 }
+
+const minus = (text) => text.replace(/^-(?!0([.,]0*)?$)/, "−").replace(/^-/, "");
 
 /** A result of any type as text without its unit. */
 export function result(value, stream) {
