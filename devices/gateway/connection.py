@@ -130,6 +130,7 @@ class Connection:
                     break  # the connection went meanwhile: the last will says the same
             self._client.disconnect()
         self._client.loop_stop()
+        self._client.__del__()  # closes the pair of sockets that wakes its loop; else they wait for the garbage collector
 
     def _new_client(self) -> mqtt.Client:
         where = self._where
