@@ -1,0 +1,90 @@
+"""Reading over HTTP: the service root, media types, statuses and errors of the application as it runs."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from reading import fill
+from writing import ROOT
+
+pytestmark = pytest.mark.integration
+
+SETS = [
+    "Things",
+    "Locations",
+    "HistoricalLocations",
+    "Datastreams",
+    "Sensors",
+    "ObservedProperties",
+    "Observations",
+    "FeaturesOfInterest",
+]
+
+WRONG = [
+    ("Things?$filter=name eq 'x", 400, "$filter, character 9"),
+    ("Things?$filter=colour eq 1", 400, "colour"),
+    ("Things?$filter=name eq %27%00%27", 400, "NUL"),
+    ("Things?$top=99999", 400, "$top"),
+    ("Observations?$filter=result mul 1e308 mul 1e308 gt 1", 400, ""),
+    ("Things(99)", 404, "Things(99)"),
+    ("Colours", 404, "Colours"),
+    ("Locations?$filter=st_within(location,geography'POINT(1 1)')", 501, "PostGIS"),
+]
+
+
+@pytest.fixture(autouse=True)
+def region(database: str) -> None:
+    fill(database)
+
+
+async def test_the_service_root_lists_exactly_the_entity_sets(client: httpx.AsyncClient) -> None:
+    for url in ("http://test/v1.1", "http://test/v1.1/"):
+        answer = await client.get(url)
+        assert answer.status_code == 200
+        root = answer.json()
+        assert root["value"] == [{"name": name, "url": f"{ROOT}/{name}"} for name in SETS]
+        assert root["serverSettings"]["conformance"]
+
+
+async def test_every_set_answers_with_links_below_the_public_url(client: httpx.AsyncClient) -> None:
+    for name in SETS:
+        answer = await client.get(f"{name}?$top=1", headers={"Host": "somebody.else"})
+        assert answer.status_code == 200, answer.text
+        assert answer.headers["content-type"] == "application/json"
+        entity = answer.json()["value"][0]
+        assert entity["@iot.selfLink"].startswith(f"{ROOT}/{name}(")
+
+
+async def test_a_value_is_plain_text_and_no_value_is_204(client: httpx.AsyncClient) -> None:
+    value = await client.get("Things(1)/name/$value")
+    assert (value.status_code, value.text, value.headers["content-type"]) == (200, "Bridge", "text/plain; charset=utf-8")
+    empty = await client.get("Things(2)/properties")
+    assert (empty.status_code, empty.content) == (204, b"")
+
+
+async def test_head_is_get_without_body(client: httpx.AsyncClient) -> None:
+    head, get = await client.head("Things(1)"), await client.get("Things(1)")
+    assert head.status_code == 200
+    assert head.content == b""
+    assert head.headers["content-length"] == get.headers["content-length"]
+
+
+async def test_errors_are_json_and_say_what_is_wrong(client: httpx.AsyncClient) -> None:
+    for url, status, part in WRONG:
+        answer = await client.get(url)
+        assert answer.status_code == status, answer.text
+        assert answer.json()["code"] == status
+        assert part in answer.json()["message"]
+    assert (await client.get(WRONG[0][0])).json()["position"] == 9
+
+
+async def test_without_the_token_private_things_are_hidden(client: httpx.AsyncClient) -> None:
+    assert (await client.get("Things(3)")).status_code == 200
+    del client.headers["Authorization"]
+    assert (await client.get("Things(3)")).status_code == 404
+    assert (await client.get("Things?$count=true")).json()["@iot.count"] == 2
+
+
+async def test_a_path_is_taken_as_it_was_sent(client: httpx.AsyncClient) -> None:
+    assert (await client.get("Things%281%29/properties/a-b")).json() == {"a-b": "dash"}
+    assert (await client.get("things(1)/?$Select=NAME")).json() == {"name": "Bridge"}
