@@ -56,7 +56,18 @@ class Kafka(Server):
 
     def _format(self, properties: Path) -> None:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        tool = [*self._java(), "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)]
+        java, *options = self._java()
+        tool = [
+            java,
+            "-XX:TieredStopAtLevel=1",
+            *options,
+            "kafka.tools.StorageTool",
+            "format",
+            "-t",
+            cluster,
+            "-c",
+            str(properties),
+        ]
         done = carry_out(Order(argv=tool))
         if done.returncode != 0:
             said = [line for line in (done.stderr + done.stdout).splitlines() if line]
