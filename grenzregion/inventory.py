@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 
-def import_inventory(database_url: str) -> None:
-    """Make the entities that are not there yet; may be repeated."""
+from api.sensorthings.writer.importer import import_entities
+from devices.inventory import load_inventory
+
+
+def import_inventory(database_url: str) -> dict[str, int]:
+    """Make the entities that are not there yet and count them by set; may be repeated."""
+    return asyncio.run(import_entities(database_url, load_inventory()))

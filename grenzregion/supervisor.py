@@ -7,11 +7,15 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from infra.servers.server import Server, ServerError
+from infra.servers.errors import NotReadyError, ServerError
+from infra.servers.server import Server
 
 MAX_DEATHS = 6
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 10.0
 POLL_S = 0.2
+
+
+Say = Callable[[str], None]
 
 
 class GivenUpError(ServerError):
@@ -21,18 +25,32 @@ class GivenUpError(ServerError):
 @dataclass(slots=True, kw_only=True)
 class _Watched:
     server: Server
+    ready: bool
     deaths: int = 0  # since it was last ready
-    ready: bool = True
     again_at: float | None = None
 
 
 class Supervisor:
-    """Watches servers that were started by others."""
+    """Watches processes: `ready` ones were started and waited for by others, `starting` ones were only started."""
 
-    def __init__(self, servers: Sequence[Server], say: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
-        self._watched = [_Watched(server=server) for server in servers]
+    def __init__(
+        self, *, ready: Sequence[Server], starting: Sequence[Server], say: Say, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._watched = [_Watched(server=server, ready=True) for server in ready]
+        self._watched += [_Watched(server=server, ready=False) for server in starting]
         self._say = say
         self._clock = clock
+
+    def wait_ready(self, stop: threading.Event, timeout_s: float) -> None:
+        """Return when all are ready, or `stop` is set; raises `GivenUpError`, and `NotReadyError` after `timeout_s`."""
+        deadline = self._clock() + timeout_s
+        while not stop.wait(POLL_S):
+            self.look()
+            waiting = [watched.server for watched in self._watched if not watched.ready]
+            if not waiting:
+                return
+            if self._clock() > deadline:
+                raise NotReadyError(f"{waiting[0].name} was not ready within {timeout_s:.0f} s: see {waiting[0].log_file}")
 
     def watch(self, stop: threading.Event) -> None:
         """Return when `stop` is set; raises `GivenUpError`."""
@@ -46,7 +64,7 @@ class Supervisor:
                 self._revive(watched)
             elif not watched.ready and watched.server.answers():
                 watched.ready, watched.deaths = True, 0
-                self._say(f"{watched.server.name} is ready again")
+                self._say(f"{watched.server.name} is ready")
 
     def _revive(self, watched: _Watched) -> None:
         now = self._clock()

@@ -30,6 +30,8 @@ from ingest_mqtt.contract import RAW_TOPIC, STORED_TOPIC
 
 Say = Callable[[str], None]
 
+READY_TIMEOUT_S = 120.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
@@ -71,12 +73,15 @@ def up(plan: Plan, say: Say) -> None:
         children = _children(plan, places, process_accounts(places, plan.data_dir))
         for child in children:
             stack.callback(child.stop)
-        _start(children, say, stop)
+        for child in children:
+            child.start()
+        supervisor = Supervisor(ready=servers.servers, starting=children, say=say)
+        supervisor.wait_ready(stop, READY_TIMEOUT_S)
         if not stop.is_set():
             say("")
             sys.stdout.write(f"READY {plan.url}\n")
             sys.stdout.flush()
-            Supervisor([*servers.servers, *children], say).watch(stop)
+        supervisor.watch(stop)
         say("stopping")
 
 
@@ -105,17 +110,6 @@ def _prepare(plan: Plan, places: Places, say: Say) -> None:
         say(f"token for writing (kept in {plan.data_dir / 'token'}): {token}")
     say("importing the region's inventory")
     import_inventory(places.database_url)
-
-
-def _start(children: list[Child], say: Say, stop: threading.Event) -> None:
-    for child in children:
-        say(f"starting {child.name}")
-        child.start()
-    for child in children:
-        if stop.is_set():
-            return
-        child.wait_ready()
-        say(f"{child.name} is ready")
 
 
 def _children(plan: Plan, places: Places, accounts: ProcessAccounts) -> list[Child]:

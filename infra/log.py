@@ -69,7 +69,8 @@ def end_offsets(bootstrap: str, topic: str, partitions: int, timeout_s: float = 
     """Return the offset that each partition's next record will get; raises `LogError`."""
     latest = cast("OffsetSpec", OffsetSpec.latest())
     asked = {TopicPartition(topic, partition): latest for partition in range(partitions)}
-    futures = cast("dict[TopicPartition, Future[_Offset]]", _admin(bootstrap).list_offsets(asked, request_timeout=timeout_s))
+    admin = _admin(bootstrap)  # held while it works: an admin that is let go answers nobody
+    futures = cast("dict[TopicPartition, Future[_Offset]]", admin.list_offsets(asked, request_timeout=timeout_s))
     try:
         return {place.partition: future.result(timeout_s).offset for place, future in futures.items()}
     except KafkaException as error:

@@ -66,8 +66,10 @@ class LedgerConsumer(driver.Consumer):
         try:
             # Faust cancels this after broker_request_timeout and then goes on without a seek: never let that happen.
             claims = await asyncio.wait_for(app.ownership.claim(assigned), app.conf.broker_request_timeout * 0.6)
-        except TimeoutError:
-            app.ownership.fatal("the database gave no claim in time")
+        except asyncio.CancelledError:  # another rebalance began
+            raise
+        except Exception as error:  # noqa: BLE001 - Faust would go on from anywhere
+            app.ownership.fatal(f"no claim: {error!r}")
         self._claims = {TP(topic, partition): claim for (topic, partition), claim in claims.items()}
         self._expected = {tp: claim.next_offset for tp, claim in self._claims.items()}
         await self.seek_wait(self._expected)
