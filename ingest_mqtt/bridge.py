@@ -31,7 +31,7 @@ from ingest_mqtt.subscriber import Account, Subscriber, SubscriberError
 _logger = logging.getLogger(__name__)
 
 _TURN_S = 1.0  # longest sleep of the loop
-_CONFIRM_TURN_S = 0.005  # while Kafka owes confirmations: librdkafka's answers do not wake a select
+_CONFIRM_TURN_S = 0.02  # while Kafka owes confirmations: librdkafka's answers do not wake a select
 _NAP_S = 0.002  # after messages came: more of them are read in one go, at a fifth of the cost; a lone message never waits for it
 _HELD_BYTES = 64_000_000  # unconfirmed; beyond, the socket is not read. Acks alone do not hold back QoS 0
 _STOP_S = 8.0

@@ -58,7 +58,7 @@ class Figures:
 
 
 class FiguresCollector(Collector):
-    """`Figures` as Prometheus metrics (docs/metrics.md)."""
+    """`Figures` as Prometheus metrics (docs/metrics-bridge.md)."""
 
     def __init__(self, figures: Figures, clock: Callable[[], float]) -> None:
         self._figures = figures

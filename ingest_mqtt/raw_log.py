@@ -175,6 +175,7 @@ class RawLog:
                 "compression.type": "lz4",
                 "queue.buffering.max.kbytes": 65_536,
                 "socket.timeout.ms": 10_000,
+                "socket.nagle.disable": True,
                 "reconnect.backoff.max.ms": 2_000,
                 "topic.metadata.propagation.max.ms": 2_000,
                 "statistics.interval.ms": 5_000,

@@ -1,5 +1,7 @@
 """Ready and live by what arrives and leaves, on both sides of each limit."""
 
+from pathlib import Path
+
 from prometheus_client import CollectorRegistry, generate_latest
 
 from ingest_mqtt.metrics import CONFIRM_LIMIT_S, LOOP_LIMIT_S, SILENCE_LIMIT_S, Figures, FiguresCollector
@@ -42,3 +44,10 @@ def test_every_figure_is_a_metric() -> None:
     assert "bridge_messages_in_total 7.0" in text
     assert 'bridge_refused_total{reason="bad_topic"} 2.0' in text
     assert "bridge_oldest_unconfirmed_seconds 3.0" in text
+
+
+def test_every_metric_has_its_line_in_the_docs() -> None:
+    documented = (Path(__file__).parents[3] / "docs" / "metrics-bridge.md").read_text()
+    for family in FiguresCollector(healthy(), lambda: NOW).collect():
+        name = family.name + ("_total" if family.type == "counter" else "")
+        assert f"`{name}`" in documented or f"`{name}{{" in documented
