@@ -32,6 +32,7 @@ from api.sensorthings.reader import Reader
 from api.sensorthings.routes import sensorthings_routes
 from api.sensorthings.wire.v1_1 import PREFIX
 from api.sensorthings.writer.creator import Creator
+from api.sensorthings.writer.editor import Editor
 from api.sensorthings.writer.routes import Writing, writing_routes
 from api.store import OpenStore, Store, open_store
 from infra.settings import ApiSettings
@@ -118,6 +119,7 @@ def _sensorthings(settings: ApiSettings, services: Services, guard: Guard, metri
 
     writing = Writing(
         creator=Creator(pool=services.pools.writing, store=services.running_store),
+        editor=Editor(pool=services.pools.writing),
         guard=guard,
         metrics=metrics,
         root=public_url + PREFIX,

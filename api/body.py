@@ -83,7 +83,7 @@ def _is_suspicious(raw: bytes) -> bool:
 
 
 def _walk(value: Any, path: str, depth: int) -> None:
-    if depth > DEEPEST:
+    if depth >= DEEPEST and isinstance(value, dict | list):
         raise InvalidEntityError(f"the body is nested deeper than {DEEPEST} levels")
     if isinstance(value, str) and "\0" in value:
         raise InvalidEntityError("a string holds NUL", field=path or None)

@@ -94,7 +94,15 @@ def _paths(entity_set: EntitySet) -> dict[str, Any]:
         collection: {"get": _operation(f"List {entity_set.name}", entity_set.name) | {"parameters": query}, "post": create},
         single: {
             "get": _operation(f"Read one {entity_set.singular}", entity_set.name)
-            | {"parameters": [identifier, *(p for p in query if p["name"] in {"$select", "$expand"})]}
+            | {"parameters": [identifier, *(p for p in query if p["name"] in {"$select", "$expand"})]},
+            "patch": _operation(f"Change a {entity_set.singular}: what the body names", entity_set.name)
+            | {
+                "parameters": [identifier],
+                "security": [{"token": []}],
+                "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}},
+            },
+            "delete": _operation(f"Delete a {entity_set.singular} with all that can't be without it", entity_set.name)
+            | {"parameters": [identifier], "security": [{"token": []}]},
         },
     }
 

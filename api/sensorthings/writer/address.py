@@ -62,15 +62,40 @@ async def collection_at(path: str, pool: Pool) -> Collection:
         if steps[0].id is not None:
             raise _no_create(path)
         return Collection(entity_set=first)
-    parent = await _parent(first, steps, pool)
+    parent = await _follow(first, steps[:-1], pool)
     navigation = _navigation(parent.entity_set, steps[-1])
     if not navigation.many or steps[-1].id is not None:
         raise _no_create(path)
     return Collection(entity_set=target_of(navigation), parent=parent, navigation=navigation)
 
 
+async def entity_at(path: str, pool: Pool) -> Existing:
+    """Find the entity that a path names, as `Things(1)` or `Observations(1)/Datastream`; raises as `collection_at`."""
+    if not path.strip("/"):
+        raise NotAllowedError("the service root can't be changed", allowed=("GET", "HEAD"))
+    steps = read_steps(path)
+    first = entity_set(steps[0].name)
+    if first is None:
+        raise UnknownEntityError(f"there is no entity set {steps[0].name!r}")
+    if steps[-1].id is None and (len(steps) == 1 or _leads_to_many(steps)):
+        raise NotAllowedError(f"{path!r} is a collection: name one entity by its id", allowed=("GET", "HEAD", "POST"))
+    return await _follow(first, steps, pool)
+
+
+def _leads_to_many(steps: list[Step]) -> bool:
+    here = entity_set(steps[0].name)
+    for step in steps[1:]:
+        navigation = _navigation(here.name if here else "", step)
+        if step is steps[-1]:
+            return navigation.many
+        here = target_of(navigation)
+    return False
+
+
 def _no_create(path: str) -> NotAllowedError:
-    return NotAllowedError(f"a new entity is posted to a collection, and {path!r} is one entity", allowed=("GET", "HEAD"))
+    return NotAllowedError(
+        f"a new entity is posted to a collection, and {path!r} is one entity", allowed=("GET", "HEAD", "PATCH", "DELETE")
+    )
 
 
 def _navigation(set_name: str, step: Step) -> Navigation:
@@ -89,11 +114,11 @@ def _identifier(step: Step, singular: str) -> int:
     return step.id
 
 
-async def _parent(first: EntitySet, steps: list[Step], pool: Pool) -> Existing:
-    """Follow an address up to its last part; each relation on the way must hold."""
+async def _follow(first: EntitySet, steps: list[Step], pool: Pool) -> Existing:
+    """Follow an address from entity to entity; each relation on the way must hold."""
     here = Existing(entity_set=first.name, id=_identifier(steps[0], first.singular))
     owner = first
-    for step in steps[1:-1]:
+    for step in steps[1:]:
         navigation = _navigation(owner.name, step)
         target = target_of(navigation)
         wanted = _identifier(step, target.singular) if navigation.many else None

@@ -21,7 +21,7 @@ from api.sensorthings.writer.values import column_values
 
 ID = "@iot.id"
 LARGEST_ID = 2**53 - 1
-_IGNORED = ("@iot.selfLink", "@iot.navigationLink", "@iot.count", "@iot.nextLink", "@iot.associationLink")
+IGNORED = ("@iot.selfLink", "@iot.navigationLink", "@iot.count", "@iot.nextLink", "@iot.associationLink")
 
 Given = Mapping[str, Target]
 _NOTHING: Given = MappingProxyType({})
@@ -40,7 +40,7 @@ def reference(value: Any, entity_set: EntitySet, path: str) -> Existing | None:
     if not isinstance(value, dict) or ID not in value:
         return None
     given = cast("dict[str, Any]", value)
-    others = [name for name in given if name != ID and not name.endswith(_IGNORED)]
+    others = [name for name in given if name != ID and not name.endswith(IGNORED)]
     if others:
         raise InvalidEntityError(
             f"{path}.{others[0]}: a reference to an existing entity has {ID} alone; leave out {ID} to create a new one",
@@ -81,7 +81,7 @@ class _Entity:
         properties = {p.name for p in self.entity_set.properties}
         navigations = {n.name for n in self.entity_set.navigations}
         for name in self.body:
-            if name not in properties and name not in navigations and not name.endswith(_IGNORED):
+            if name not in properties and name not in navigations and not name.endswith(IGNORED):
                 raise InvalidEntityError(self._unknown(name, properties | navigations), field=self._field(name))
 
     def _unknown(self, name: str, known: set[str]) -> str:

@@ -1,6 +1,7 @@
-"""Writing over HTTP: `POST` to a collection creates an entity with all that its body brings along (18-088, 10.2).
+"""Writing over HTTP (18-088, 10.2): `POST` creates an entity with all that it brings along, `PATCH` changes, `DELETE` deletes.
 
-201 with the absolute address in `Location` and the entity as the body; `Prefer: return=minimal` leaves the body out.
+A create is answered with 201, the absolute address in `Location` and the entity as the body; `Prefer: return=minimal` leaves
+the body out.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from api.body import read_json
 from api.errors import InvalidQueryError, NotAllowedError
 from api.metrics import Metrics
 from api.sensorthings.entities.model import Backward, EntitySet, Through
-from api.sensorthings.writer.address import Collection, collection_at
+from api.sensorthings.writer.address import Collection, collection_at, entity_at
 from api.sensorthings.writer.creator import Creator
+from api.sensorthings.writer.editor import Editor
 from api.sensorthings.writer.plan import Plan, Target
 from api.sensorthings.writer.planner import plan_entity
+from api.sensorthings.writer.rows import set_of
 
 # Gives an entity as the wire shows it, or None where it is gone again.
 ReadEntity = Callable[[EntitySet, int], Awaitable[bytes | None]]
@@ -30,9 +33,10 @@ ReadEntity = Callable[[EntitySet, int], Awaitable[bytes | None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Writing:
-    """Answers creates. `root` is the absolute URL of the service root, without a slash at its end."""
+    """Answers writing requests. `root` is the absolute URL of the service root, without a slash at its end."""
 
     creator: Creator
+    editor: Editor
     guard: Guard
     metrics: Metrics
     root: str
@@ -41,9 +45,7 @@ class Writing:
     async def create(self, request: Request) -> Response:
         """Answer a POST; raises `ApiError`s."""
         self.guard.require_writer(request.headers)
-        if request.scope["query_string"]:
-            raise InvalidQueryError("a create takes no query options")
-        collection = await collection_at(request.path_params.get("path", ""), self.creator.pool)
+        collection = await collection_at(_path(request), self.creator.pool)
         entity_set = collection.entity_set
         plan = Plan()
         number = await self.creator.create(plan, plan_at(plan, collection, await read_json(request)))
@@ -52,6 +54,19 @@ class Writing:
         if "Observations" in plan.rows:
             self.metrics.batch.observe(len(plan.rows["Observations"]))
         return await self._created(entity_set, number, minimal="return=minimal" in request.headers.get("prefer", ""))
+
+    async def change(self, request: Request) -> Response:
+        """Answer a PATCH with the changed entity; raises `ApiError`s."""
+        self.guard.require_writer(request.headers)
+        entity = await entity_at(_path(request), self.editor.pool)
+        await self.editor.change(entity, await read_json(request))
+        return Response(await self.read(set_of(entity.entity_set), entity.id), media_type="application/json")
+
+    async def delete(self, request: Request) -> Response:
+        """Answer a DELETE; raises `ApiError`s."""
+        self.guard.require_writer(request.headers)
+        await self.editor.delete(await entity_at(_path(request), self.editor.pool))
+        return Response(status_code=200)
 
     async def _created(self, entity_set: EntitySet, number: int, *, minimal: bool) -> Response:
         address = f"{self.root}/{entity_set.name}({number})"
@@ -64,16 +79,23 @@ class Writing:
         return Response(body, status_code=201, headers=headers, media_type="application/json")
 
 
+def _path(request: Request) -> str:
+    if request.scope["query_string"]:
+        raise InvalidQueryError("writing takes no query options")
+    return request.path_params.get("path", "")
+
+
 def writing_routes(writing: Writing, prefix: str) -> list[Route]:
     """Make the routes of writing below the service root `prefix`; other methods are told what there is."""
 
     async def refuse(request: Request) -> Response:
-        raise NotAllowedError(f"{request.method} is not served here", allowed=("GET", "HEAD", "POST"))
+        raise NotAllowedError(f"{request.method} is not served here", allowed=("GET", "HEAD", "POST", "PATCH", "DELETE"))
 
     return [
         Route(f"{prefix}/{{path:path}}", writing.create, methods=["POST"]),
-        Route(f"{prefix}/{{path:path}}", refuse, methods=["PUT", "PATCH", "DELETE"]),
-        Route(prefix, refuse, methods=["POST"]),
+        Route(f"{prefix}/{{path:path}}", writing.change, methods=["PATCH"]),
+        Route(f"{prefix}/{{path:path}}", writing.delete, methods=["DELETE"]),
+        Route(f"{prefix}/{{path:path}}", refuse, methods=["PUT"]),
     ]
 
 
