@@ -5,13 +5,15 @@ What is complete is left alone; what is not is built beside its place and moved 
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
 SUITE = "trixie"
@@ -74,11 +76,26 @@ def install(say: Callable[[str], None]) -> None:
         return
     if os.geteuid() != 0:
         raise InstallError("debootstrap and chroot need root: run this as root, or use --servers embedded")
-    if missing:
-        _install_tools(missing, say)
-    _build(root_dir(), root_stamp(), _build_root, say)
-    _build(kafka_dir(), kafka_stamp(), _build_kafka, say)
+    with _alone(say):
+        if missing:
+            _install_tools(missing, say)
+        _build(root_dir(), root_stamp(), _build_root, say)
+        _build(kafka_dir(), kafka_stamp(), _build_kafka, say)
     say(f"complete: {servers_dir()}")
+
+
+@contextlib.contextmanager
+def _alone(say: Callable[[str], None]) -> Generator[None]:
+    """Wait for another installation. Its tools inherit the lock, so one that outlived a killed `make servers` counts too."""
+    servers_dir().mkdir(parents=True, exist_ok=True)
+    with (servers_dir() / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("waiting for another installation to end")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        os.set_inheritable(lock.fileno(), True)
+        yield
 
 
 def _install_tools(packages: Sequence[str], say: Callable[[str], None]) -> None:
@@ -136,7 +153,14 @@ def _build_kafka(part: Path, say: Callable[[str], None]) -> None:
 
 def _run(command: Sequence[str], what: str, environment: dict[str, str], log: Path | None = None) -> None:
     done = subprocess.run(
-        command, check=False, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment
+        command,
+        check=False,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=environment,
+        close_fds=False,  # the lock goes along
     )
     if done.returncode != 0:
         more = log.read_text(errors="replace") if log is not None and log.exists() else ""

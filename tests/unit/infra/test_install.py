@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import fcntl
 import shutil
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -57,7 +59,7 @@ def test_what_was_interrupted_is_built_anew_and_what_is_complete_stays(machine: 
     machine.calls.clear()
     install.install(lambda _line: None)
     assert machine.calls == left
-    assert sorted(path.name for path in machine.folder.iterdir()) == ["kafka", "root"]
+    assert sorted(path.name for path in machine.folder.iterdir()) == [".lock", "kafka", "root"]
 
 
 def test_another_list_of_packages_is_built_anew(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,3 +88,21 @@ def test_the_mirror_is_the_machines_own(monkeypatch: pytest.MonkeyPatch) -> None
     listed = "https://packages.example/apt/\nhttp://mirror.example/debian/\nhttp://mirror.example/debian-security/\n"
     monkeypatch.setattr(install.subprocess, "run", lambda *_args, **_more: type("Done", (), {"stdout": listed}))
     assert install._mirror() == "http://mirror.example/debian"
+
+
+def test_a_second_installation_waits_for_the_first(machine: Machine, tmp_path: Path) -> None:
+    with (tmp_path / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        heard = threading.Event()
+        said: list[str] = []
+
+        def say(line: str) -> None:
+            said.append(line)
+            heard.set()
+
+        second = threading.Thread(target=install.install, args=(say,))
+        second.start()
+        assert heard.wait(10)
+        assert (said, machine.calls) == (["waiting for another installation to end"], [])
+    second.join(10)
+    assert machine.calls == ["debootstrap", "Maven"]
