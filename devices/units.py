@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from decimal import Context, Decimal, Overflow
+from decimal import Context, Decimal
 from fractions import Fraction
 from functools import lru_cache
 
@@ -199,11 +199,8 @@ class Conversion(msgspec.Struct, frozen=True):
         """Return the value in the target's unit, unchanged where the units are the same; raises `UnitError` (`out_of_range`)."""
         if self.identity:
             return value
-        try:
-            product = _EXACT.multiply(Decimal(repr(value)), self.numerator)
-            result = float(_EXACT.add(_EXACT.divide(product, self.denominator), self.shift))
-        except Overflow:
-            result = math.inf
+        product = _EXACT.multiply(Decimal(repr(value)), self.numerator)
+        result = float(_EXACT.add(_EXACT.divide(product, self.denominator), self.shift))
         if not math.isfinite(result):
             raise UnitError("out_of_range", f"{value!r} leaves the range of numbers when converted")
         return result

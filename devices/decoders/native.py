@@ -15,6 +15,7 @@ from devices.decoders.limits import (
     MAX_IDENTITY,
     MAX_READINGS,
     RefusedError,
+    Scalar,
     check_channel,
     check_parameters,
     check_text,
@@ -24,7 +25,6 @@ from devices.decoders.limits import (
 from devices.vocabulary import Decoded, Reading, Refused, UndecodableError
 
 _Time = Annotated[datetime, msgspec.Meta(tz=True)]
-_Scalar = float | int | str | bool | None
 _Identity = Annotated[int, msgspec.Meta(ge=0, le=MAX_IDENTITY)]
 _MIN_LON, _MAX_LON, _MIN_LAT, _MAX_LAT = -180.0, 180.0, -90.0, 90.0
 _OPTIONAL = ("time", "start", "end", "unit", "position", "parameters")
@@ -34,7 +34,7 @@ _ERRORS = (msgspec.DecodeError, ValueError, RecursionError)
 
 class _Item(msgspec.Struct):
     property: str
-    value: _Scalar | list[_Scalar]
+    value: Scalar | list[Scalar]
     time: _Time | None = None
     start: _Time | None = None
     end: _Time | None = None

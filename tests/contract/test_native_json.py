@@ -24,7 +24,7 @@ checker = jsonschema.FormatChecker(formats=())
 
 @checker.checks("date-time", raises=ValueError)
 def is_a_time_that_exists(text: object) -> bool:
-    return not isinstance(text, str) or datetime.fromisoformat(text) is not None
+    return not isinstance(text, str) or datetime.fromisoformat(text.upper()) is not None
 
 
 validator = jsonschema.Draft202012Validator(SCHEMA, format_checker=checker)

@@ -267,6 +267,15 @@ def test_a_label_as_number_and_as_text_is_doubled():
     assert ([fault.reason for fault in decoded.refused], len(decoded.readings)) == (["duplicate_key"], 1)
 
 
+def test_a_label_that_is_neither_number_nor_text_is_refused():
+    decoded = read([{1.5: 1}, {0: "b", 2: 1}], "senml-cbor")
+    assert ([fault.reason for fault in decoded.refused], len(decoded.readings)) == (["wrong_type"], 1)
+
+
+def test_a_pack_may_describe_itself_as_cbor():
+    assert len(read(cbor2.CBORTag(55_799, [{0: "a", 2: 1}]), "senml-cbor").readings) == 1
+
+
 def test_indefinite_lengths_are_read():
     (reading,) = read(bytes.fromhex("9fbf006161 0201ffff"), "senml-cbor").readings
     assert (reading.property, reading.value) == ("a", 1)
