@@ -83,7 +83,8 @@ def _thing(
     place = json.dumps({"type": "Point", "coordinates": [lon, lat]})
     location = _one(
         connection,
-        "INSERT INTO location (name, description, encoding_type, location) VALUES (%s, '', 'application/geo+json', %s) RETURNING id",
+        "INSERT INTO location (name, description, encoding_type, location) VALUES (%s, '', 'application/geo+json', %s) "
+        "RETURNING id",
         name,
         place,
     )
@@ -106,7 +107,8 @@ def _datastream(connection: psycopg.Connection[Any], thing: int, sensor: int, ch
     properties = {"channel": code, "interval_s": 900} | ({} if decimals is None else {"decimals": decimals})
     return _one(
         connection,
-        "INSERT INTO datastream (name, description, observation_type, unit_of_measurement, properties, thing_id, sensor_id, observed_property_id) "
+        "INSERT INTO datastream (name, description, observation_type, unit_of_measurement, properties, thing_id, "
+        "sensor_id, observed_property_id) "
         "VALUES (%s, '', 'm', %s, %s, %s, %s, %s) RETURNING id",
         en,
         json.dumps({"name": symbol, "symbol": symbol, "definition": ucum}),
@@ -131,7 +133,7 @@ def _readings(connection: psycopg.Connection[Any], stream: int, channel: Any, *,
         flag = 1
         if code in {"pm2.5", "laeq"} and index in {30, 31, 62}:
             value, flag = mean + swing * 2.4, 3
-        if code in {"pm2.5", "co2"} and index in {48}:
+        if code in {"pm2.5", "co2"} and index == 48:
             value, flag = 4_000.0, 4
         if code == "humidity" and 50 <= index < 56:
             value, flag = None, 9
@@ -151,8 +153,8 @@ def write(connection: psycopg.Connection[Any], stream: int, rows: list[tuple[dat
         )
     at, number, result, flag = rows[-1]
     connection.execute(
-        "INSERT INTO datastream_summary (datastream_id, n, first_time, last_time, end_time, latest_id, latest_discriminator, latest_number, "
-        "latest_result, latest_flag, changed) VALUES (%s, %s, %s, %s, %s, 1, 0, %s, %s, %s, clock_timestamp()) "
+        "INSERT INTO datastream_summary (datastream_id, n, first_time, last_time, end_time, latest_id, latest_discriminator, "
+        "latest_number, latest_result, latest_flag, changed) VALUES (%s, %s, %s, %s, %s, 1, 0, %s, %s, %s, clock_timestamp()) "
         "ON CONFLICT (datastream_id) DO UPDATE SET n = datastream_summary.n + excluded.n, last_time = excluded.last_time, "
         "end_time = excluded.end_time, latest_number = excluded.latest_number, latest_result = excluded.latest_result, "
         "latest_flag = excluded.latest_flag, changed = excluded.changed",

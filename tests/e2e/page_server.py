@@ -6,11 +6,13 @@ import socket
 import threading
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 import uvicorn
 from fastapi import FastAPI
+from page_sample import fill
 from psycopg_pool import AsyncConnectionPool
 
 from api.page.routes import page_routes
@@ -51,3 +53,26 @@ def serving(app: FastAPI) -> Iterator[str]:
         finally:
             server.should_exit = True
             thread.join(10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """A served page, its database, and its Datastreams' ids by `thing/channel`."""
+
+    url: str
+    database: str
+    streams: dict[str, int]
+
+
+@contextmanager
+def site_on(servers: Any) -> Iterator[Site]:
+    """Serve the sample's Things from a database of their own; `servers` is the fixture of that name."""
+    admin, name = servers.new_database("embedded")
+    database = admin.rpartition("/")[0] + "/" + name
+    try:
+        streams = fill(database)
+        with serving(small_app(database)) as url:
+            yield Site(url=url, database=database, streams=streams)
+    finally:
+        with psycopg.connect(admin, autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -13,8 +13,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from page_sample import PRIVATE, THINGS, fill, write
-from page_server import serving, small_app
+from page_sample import PRIVATE, THINGS, write
+from page_server import Site, site_on
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
 CHROMIUM = Path(os.environ.get("GRENZREGION_CHROMIUM", "/usr/bin/chromium"))
@@ -37,13 +37,6 @@ pytestmark = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
-    url: str
-    database: str
-    streams: dict[str, int]
-
-
 @dataclass(slots=True)
 class Watch:
     """What a page did that a user never sees."""
@@ -54,13 +47,8 @@ class Watch:
 
 @pytest.fixture(scope="module")
 def site(servers: Any) -> Iterator[Site]:
-    admin, name = servers.new_database("embedded")
-    database = admin.rpartition("/")[0] + "/" + name
-    streams = fill(database)
-    with serving(small_app(database)) as url:
-        yield Site(url=url, database=database, streams=streams)
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with site_on(servers) as site:
+        yield site
 
 
 @pytest.fixture(scope="module")
@@ -259,7 +247,7 @@ def test_without_webgl_the_list_works_and_a_notice_says_why(visit: Visit) -> Non
     expect(page.locator(".row")).to_have_count(len(THINGS))
 
 
-def test_an_api_that_is_away_is_told_and_can_be_tried_again(visit: Visit, watch: Watch, site: Site) -> None:
+def test_an_api_that_is_away_is_told_and_can_be_tried_again(visit: Visit, watch: Watch) -> None:
     page = visit()
     expect(page.locator(".row")).to_have_count(len(THINGS))
     page.route("**/planning/v1/*", lambda route: route.abort())
