@@ -35,7 +35,7 @@ _FIVE = 5
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
     """How a gateway sends. Times are seconds.
 
-    `window`: most messages without receipt that are under way. `resend_after`: silence after which what is under way is sent
+    `window`: most messages without receipt that are under way, shared evenly by the devices. `resend_after`: silence after which what is under way is sent
     again. `settle`: wait for a retained receipt before a device's first message, lest an old epoch be used. `reconnect_after`:
     first pause after a lost connection; it doubles up to 30 s.
     """
@@ -249,8 +249,9 @@ class Sender(threading.Thread):
                 self._take_events(connection)
 
     def _send_some(self, connection: Connection, state: _State) -> bool:
-        under_way = sum(other.sent - other.line.first for other in self._states.values())
-        room = min(_CHUNK, connection.receive_maximum - len(self._mids), self._pace.window - under_way)
+        share = max(1, self._pace.window // len(self._states))  # lest a device without receipts hold up the others
+        under_way = state.sent - state.line.first
+        room = min(_CHUNK, connection.receive_maximum - len(self._mids), share - under_way)
         if room <= 0:
             return False
         held = self._outbox.read(state.line, state.sent, room)

@@ -201,6 +201,18 @@ def test_several_devices_share_a_connection_and_count_for_themselves(platform, g
     wait_until(lambda: platform.statuses == {"a": "offline", "b": "offline", "c": "offline"})
 
 
+def test_a_device_without_receipts_does_not_hold_up_the_others(platform, gateway):
+    platform.lose = lambda device, _seq: device == "b"
+    made = gateway(pace=Pace(window=10, resend_after=0.5, settle=0.2))
+    made.publish_many(many(range(30), "b"))
+    made.publish_many(many(range(30), "a"))
+    wait_until(lambda: made.statistics().receipted == 30)
+    assert platform.values("a") == set(range(30))
+    platform.lose = lambda _device, _seq: False
+    assert made.flush(20)
+    assert platform.values("b") == set(range(30))
+
+
 def test_threads_share_a_gateway(platform, gateway):
     made = gateway()
     with ThreadPoolExecutor(8) as pool:
