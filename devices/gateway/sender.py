@@ -35,9 +35,9 @@ _FIVE = 5
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
     """How a gateway sends. Times are seconds.
 
-    `window`: most messages without receipt that are under way, shared evenly by the devices. `resend_after`: silence after which what is under way is sent
-    again. `settle`: wait for a retained receipt before a device's first message, lest an old epoch be used. `reconnect_after`:
-    first pause after a lost connection; it doubles up to 30 s.
+    `window`: most messages without receipt that are under way, shared evenly by the devices. `resend_after`: silence after which
+    what is under way is sent again. `settle`: wait for a retained receipt before a device's first message, lest an old epoch be
+    used. `reconnect_after`: first pause after a lost connection; it doubles up to 30 s.
     """
 
     window: int = 5_000
