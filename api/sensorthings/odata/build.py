@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from psycopg import sql
 from psycopg.sql import Composable
 
-from api.sensorthings.entities.model import Backward, EntitySet, Forward, Navigation, Through
+from api.sensorthings.entities.model import Backward, EntitySet, Forward, Hidden, Navigation, Through
 from api.sensorthings.odata.limits import Limits
 from api.sensorthings.odata.statement import Parameter
 from api.sensorthings.wire.model import Wire
@@ -57,6 +57,20 @@ class Build:
         if self.access.sees_private or entity.hidden is None:
             return []
         return [sql.SQL("{} NOT IN (SELECT id FROM {})").format(column(alias, entity.hidden.column), view(entity.hidden.view))]
+
+
+def follows(entity: EntitySet, navigation: Navigation, target: EntitySet) -> bool:
+    """Whether what a relation leads to from a visible entity is visible: what it points at, and what hides with it.
+
+    The Observations of a Datastream do; the Datastreams of a Sensor don't, since a private Thing may use it too.
+    """
+    match navigation.join, entity.hidden, target.hidden:
+        case Forward(), _, _:
+            return True
+        case Backward(column=name), Hidden(view=own), Hidden(view=theirs, column=by):
+            return own == theirs and name == by
+        case _:
+            return False
 
 
 def view(name: str) -> Composable:

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from psycopg import sql
 from psycopg.sql import Composable
 
-from api.sensorthings.entities.model import EntitySet, Forward, Kind, Navigation, Property
+from api.sensorthings.entities.model import EntitySet, Kind, Navigation, Property
 from api.sensorthings.entities.schema import target_of
-from api.sensorthings.odata.build import Build, column, conjunction, related, view
+from api.sensorthings.odata.build import Build, column, conjunction, follows, related, view
 from api.sensorthings.odata.comparisons import calculate, compare
 from api.sensorthings.odata.errors import MalformedQueryError, NotServedError
 from api.sensorthings.odata.functions import FUNCTIONS
@@ -232,13 +232,13 @@ class Joined:
         alias = self._alias
         here = self._entity
         for depth, navigation in enumerate(named.navigations):
-            alias = self._join(tuple(n.name for n in named.navigations[: depth + 1]), navigation, alias)
+            alias = self._join(tuple(n.name for n in named.navigations[: depth + 1]), here, navigation, alias)
             here = target_of(navigation)
         if named.property is None:
             return Value(type=Type.NUMBER, sql=column(alias, "id"), number="bigint", nullable=False)
         return self._property(named, named.property, alias, here)
 
-    def _join(self, key: tuple[str, ...], navigation: Navigation, own: str) -> str:
+    def _join(self, key: tuple[str, ...], entity: EntitySet, navigation: Navigation, own: str) -> str:
         if key in self._aliases:
             return self._aliases[key]
         target = target_of(navigation)
@@ -246,8 +246,7 @@ class Joined:
         self.sources.append(sql.SQL("{} {}").format(view(target.table), sql.Identifier(alias)))
         self.conditions.append(related(navigation, alias, column(own, "id"), own))
         self.many = self.many or navigation.many
-        # What a visible entity points at is visible.
-        if not isinstance(navigation.join, Forward):
+        if not follows(entity, navigation, target):
             self.conditions.extend(self._build.visible(target, alias))
         return alias
 

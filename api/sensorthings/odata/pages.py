@@ -11,7 +11,7 @@ from psycopg.sql import Composable
 
 from api.sensorthings.entities.model import Backward, EntitySet, Forward, Navigation
 from api.sensorthings.entities.schema import target_of
-from api.sensorthings.odata.build import Build, column, conjunction, related, view
+from api.sensorthings.odata.build import Build, column, conjunction, follows, related, view
 from api.sensorthings.odata.conditions import Conditions
 from api.sensorthings.odata.errors import MalformedQueryError
 from api.sensorthings.odata.names import paths_of, resolve, unknown
@@ -147,10 +147,11 @@ class Pages:
         build = self._build
         target = target_of(navigation)
         own = row.column("id")
-        scope: Scope = lambda alias: [related(navigation, alias, own, row.alias), *build.visible(target, alias)]  # noqa: E731
-        if isinstance(navigation.join, Backward) and entity.hidden is not None:
-            # What hangs on a visible Thing or Datastream is visible.
-            scope = lambda alias: [related(navigation, alias, own, row.alias)]  # noqa: E731
+        seen = follows(entity, navigation, target)
+
+        def scope(alias: str) -> list[Composable]:
+            return [related(navigation, alias, own, row.alias), *([] if seen else build.visible(target, alias))]
+
         parent = own if target.day_column and navigation.join == Backward(column="datastream_id") else None
         options = expand.options
         parts = self.collection(Collection(entity=target, scope=scope, options=options, parent=parent), "$expand")

@@ -12,7 +12,7 @@ from psycopg.sql import Composable
 
 from api.sensorthings.entities.model import Backward, EntitySet, Forward, Navigation, Property, Through
 from api.sensorthings.entities.schema import entity_set, target_of
-from api.sensorthings.odata.build import Build, column, conjunction, related, view
+from api.sensorthings.odata.build import Build, column, conjunction, follows, related, view
 from api.sensorthings.odata.errors import MalformedQueryError, UnknownResourceError
 from api.sensorthings.odata.names import JSON_KINDS
 from api.sensorthings.odata.statement import DayOf, Parameter
@@ -84,8 +84,8 @@ def meant(build: Build, stages: tuple[Stage, ...], alias: str) -> list[Composabl
     conditions = _keyed(build, last, alias)
     if before:
         conditions.extend(_reached(build, tuple(before), last, alias))
-    # What a visible entity points at is visible.
-    if last.navigation is None or not isinstance(last.navigation.join, Forward):
+    # The entity before it is asked for too, by `exists`, or is on the way to this one.
+    if last.navigation is None or not follows(before[-1].entity, last.navigation, last.entity):
         conditions.extend(build.visible(last.entity, alias))
     return conditions
 

@@ -1,4 +1,5 @@
--- Thing 3 is private. Datastream 1 has ten numbers ten minutes apart, 2 other results over intervals, 3 none, 4 is private.
+-- Thing 3 is private. Datastream 1 has ten numbers ten minutes apart, 2 other results over intervals, 3 none,
+-- 4 and 5 are private; 5 shares its Sensor and its FeatureOfInterest with public ones.
 INSERT INTO thing (name, description, properties) VALUES
     ('Bridge', 'over the fjord', '{"owner": "x", "n": 3, "list": [1, 2], "a-b": "dash", "at": "2026-01-01T00:00:00Z", "on": true}'),
     ('O''Neil "quoted" \', 'second; line', NULL),
@@ -16,7 +17,8 @@ INSERT INTO sensor (name, description, encoding_type, metadata) VALUES
 INSERT INTO observed_property (name, definition, description) VALUES ('temperature', 'http://x/t', 'd'), ('state', 'http://x/s', 'd');
 INSERT INTO datastream (name, description, observation_type, unit_of_measurement, properties, thing_id, sensor_id, observed_property_id)
 SELECT name, 'd', 'OM_Measurement', '{"name": "degree Celsius", "symbol": "°C", "definition": "Cel"}', properties::jsonb, thing, sensor, property
-  FROM (VALUES ('Air', '{"channel": "t"}', 1, 1, 1), ('Door', NULL, 1, 1, 2), ('Empty', NULL, 2, 1, 1), ('Private', NULL, 3, 2, 1))
+  FROM (VALUES ('Air', '{"channel": "t"}', 1, 1, 1), ('Door', NULL, 1, 1, 2), ('Empty', NULL, 2, 1, 1), ('Private', NULL, 3, 2, 1),
+                ('Private too', NULL, 3, 1, 2))
     AS d (name, properties, thing, sensor, property);
 SELECT feature_of_thing(1), feature_of_thing(3);
 INSERT INTO observation (id, datastream_id, phenomenon_time, received, result_time, number, flag, tests, ruleset, feature_id, parameters)
@@ -28,7 +30,7 @@ SELECT 1000 + k, 2, t, t + interval '15 min', k, t, r::json, 2, 0, 1, 1, CASE WH
   FROM (VALUES (0, '"open"'), (1, 'true'), (2, '{"b": 1, "a": "z"}'), (3, NULL), (4, '"7"')) v (k, r),
        LATERAL (SELECT timestamptz '2026-03-01Z' + k * interval '15 min' AS t) z;
 INSERT INTO observation (id, datastream_id, phenomenon_time, received, number, flag, tests, ruleset, feature_id)
-SELECT observation_id(t), 4, t, t, 99, 1, 1, 1, 2 FROM (SELECT timestamptz '2026-03-01Z' AS t) z;
+SELECT observation_id(t), d, t, t, n, 1, 1, 1, f FROM (VALUES (4, 99, 2), (5, 98, 1)) v (d, n, f), (SELECT timestamptz '2026-03-01Z' AS t) z;
 INSERT INTO datastream_summary (datastream_id, n, first_time, last_time, end_time, latest_id, latest_discriminator, latest_number,
                                 latest_result, latest_flag, result_first, result_last, changed)
 SELECT datastream_id, count(*), min(phenomenon_time), max(phenomenon_time), max(coalesce(phenomenon_end, phenomenon_time)),

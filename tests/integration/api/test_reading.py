@@ -479,16 +479,19 @@ def test_what_hangs_on_a_private_thing_is_hidden_from_anonymous_readers(region: 
     ("url", "public", "private"),
     [
         ("Things", 2, 3),
-        ("Datastreams", 3, 4),
-        ("Observations", 15, 16),
+        ("Datastreams", 3, 5),
+        ("Observations", 15, 17),
         ("Locations", 3, 4),
         ("Sensors", 1, 2),
         ("HistoricalLocations", 2, 3),
         ("FeaturesOfInterest", 1, 2),
         ("ObservedProperties(1)/Datastreams", 2, 3),
-        ("ObservedProperties?$filter=Datastreams/Thing/name eq 'Secret'", 0, 1),
+        ("ObservedProperties?$filter=Datastreams/Thing/name eq 'Secret'", 0, 2),
+        ("Sensors(1)/Datastreams", 3, 4),
+        ("FeaturesOfInterest(1)/Observations", 15, 16),
         ("ObservedProperties?$filter=Datastreams/Observations/result eq 99", 0, 1),
-        ("Observations?$filter=Datastream/Thing/name eq 'Secret'", 0, 1),
+        ("Observations?$filter=Datastream/Thing/name eq 'Secret'", 0, 2),
+        ("Sensors?$filter=Datastreams/Observations/result eq 98", 0, 1),
     ],
 )
 def test_private_things_do_not_show_in_collections_counts_and_filters(region: Asking, url: str, public: int, private: int) -> None:
@@ -502,6 +505,9 @@ def test_private_things_do_not_show_in_expansions(region: Asking) -> None:
     rows = region.json("ObservedProperties(1)?$expand=Datastreams($select=name;$count=true)")
     assert rows["Datastreams"] == [{"name": "Air"}, {"name": "Empty"}]
     assert rows["Datastreams@iot.count"] == 2
+    assert region.json("Sensors(1)?$expand=Datastreams($count=true)")["Datastreams@iot.count"] == 3
+    feature = region.json("FeaturesOfInterest(1)?$expand=Observations($count=true;$select=result)")
+    assert feature["Observations@iot.count"] == len(feature["Observations"]) == 15
 
 
 def move(url: str, own: int, time: str) -> None:
