@@ -83,6 +83,7 @@ class Bridge:
                 self._wait(None, _TURN_S, reading=False)
             while not self._stopping:
                 self._turn()
+            _logger.info("stopping")
             return self._finish()
         finally:
             self._subscriber.close(time.monotonic())
@@ -212,7 +213,7 @@ def run(settings: BridgeSettings) -> None:
 
 def _stop_on_signals(bridge: Bridge, stack: ExitStack) -> None:
     def stop(_number: int, _frame: FrameType | None) -> None:
-        _logger.info("stopping")
+        # No logging here: the signal may have come in the middle of a line of the log, and a second writer would fail.
         signal.alarm(_END_S)  # whatever hangs then, in a library or at the interpreter's end, the process is gone
         bridge.stop()
 

@@ -32,7 +32,7 @@ PARTITIONS = 4
 PATIENCE_S = 40.0
 _CODE = """
 import faulthandler, logging
-faulthandler.dump_traceback_later(50, repeat=True)
+faulthandler.dump_traceback_later(20, repeat=True)
 from infra.settings import BridgeSettings
 from ingest_mqtt.bridge import run
 logging.basicConfig(level="INFO")
@@ -104,7 +104,10 @@ class Bridge:
         return self._finish()
 
     def _finish(self) -> int:
-        code = self.process.wait(PATIENCE_S)
+        try:
+            code = self.process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            pytest.fail(f"the bridge does not end:\n{self.log}")
         self._reader.join(PATIENCE_S)
         self.process.stderr.close()
         return code
