@@ -172,7 +172,6 @@ class RawLog:
                 "acks": "all",
                 "message.timeout.ms": 0,  # for ever: nothing is given up while the process lives (delivery.md 4)
                 "linger.ms": 0,  # records are batches already
-                "compression.type": "lz4",
                 "queue.buffering.max.kbytes": 65_536,
                 "socket.timeout.ms": 10_000,
                 "socket.nagle.disable": True,

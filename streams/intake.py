@@ -81,6 +81,7 @@ def take_in(messages: Sequence[RawMessage], registry: Registry, limits: Limits, 
 def _take_message(message: RawMessage, place: int, surroundings: Surroundings, intake: Intake) -> None:
     identity = _identity(message.epoch, message.seq)
     tenant = device = None
+    first_of_body = 0
     try:
         topic = topics.parse_up(message.topic)
         tenant, device = topic.tenant, topic.device
@@ -89,6 +90,7 @@ def _take_message(message: RawMessage, place: int, surroundings: Surroundings, i
             raise UndecodableError(reason, detail)
         decoded = decode(message.topic, message.payload, received_us=message.received_us, identified=identity is not None)
         identity = _agreed_identity(identity, decoded)
+        first_of_body = decoded.first or 0
     except UndecodableError as error:
         intake.letters.append(
             Letter(
@@ -100,7 +102,7 @@ def _take_message(message: RawMessage, place: int, surroundings: Surroundings, i
         source = Source(message=message, place=place, device=(tenant, device), identity=identity)
         _take_readings(source, decoded, surroundings, intake)
     if identity is not None and tenant is not None and device is not None:
-        first = message.first if message.first is not None else 0
+        first = message.first if message.first is not None else first_of_body
         _settle(intake, (tenant, device, identity[0]), first, identity[1])
 
 
