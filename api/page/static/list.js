@@ -3,7 +3,7 @@
 import { make } from "./dom.js";
 import { ageMark, flagMark, hasReading, mainStream, valueText } from "./reading.js";
 import { themeOf, themeSign } from "./signs.js";
-import { currentLanguage, nameOf, word } from "./words.js";
+import { country, currentLanguage, nameOf, word } from "./words.js";
 
 export class StationList {
   #root;
@@ -69,12 +69,12 @@ export class StationList {
   }
 
   #group(key, stations, collator) {
-    const country = key && stations[0].country;
+    const code = key && stations[0].country;
     const title = make(
       "h3",
       {},
       key || word("elsewhere"),
-      country ? make("abbr", { title: word(`country.${country}`) }, country) : null,
+      code ? make("abbr", { title: country(code) }, code) : null,
     );
     const hint = key ? null : make("p", { class: "hint" }, word("elsewhereHint"));
     const rows = stations.sort((a, b) => collator.compare(nameOf(a), nameOf(b))).map((station) => this.#row(station));

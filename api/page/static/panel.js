@@ -5,7 +5,7 @@ import { make, setText } from "./dom.js";
 import { ageMark, flagMark, hasReading, mainStream, timeOf, valueText } from "./reading.js";
 import { loadSeries } from "./source.js";
 import { themeOf, themeSign } from "./signs.js";
-import { longMoment, nameOf, result, unitOf, word } from "./words.js";
+import { country, longMoment, nameOf, result, unitOf, word } from "./words.js";
 
 const HOURS = 24;
 const WINDOW_MS = HOURS * 3_600_000;
@@ -197,8 +197,8 @@ export class Panel {
 }
 
 function where(station) {
-  const country = station.country ? word(`country.${station.country}`) : null;
-  return [word(`theme.${themeOf(station)}`), station.municipality, country].filter(Boolean).join(" · ");
+  const land = station.country ? country(station.country) : null;
+  return [word(`theme.${themeOf(station)}`), station.municipality, land].filter(Boolean).join(" · ");
 }
 
 function latest(stream) {

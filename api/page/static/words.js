@@ -87,13 +87,23 @@ const minus = (text) => text.replace(/^-(?!0([.,]0*)?$)/, "−").replace(/^-/, "
 export function result(value, stream) {
   if (value === null || value === undefined) return "–";
   if (typeof value === "number") return number(value, stream.decimals);
-  if (typeof value === "boolean") return word(String(value));
+  if (typeof value === "boolean") return word(stream.channel === "occupied" ? `occupied.${value}` : String(value));
+  if (typeof value === "string") return words.states?.[value] ?? value;
   if (Array.isArray(value)) return value.map((one) => result(one, stream)).join(" · ");
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 
 /** A unit as it is shown; a bare 1 is none. */
-export const unitOf = (stream) => (stream.unit && stream.unit !== "1" ? stream.unit : "");
+export const unitOf = (stream) => (stream.unit && stream.unit !== "1" ? (words.unit?.[stream.unit] ?? stream.unit) : "");
+
+/** A country's name from its code of ISO 3166. */
+export function country(code) {
+  try {
+    return new Intl.DisplayNames(locale(), { type: "region" }).of(code);
+  } catch {
+    return code; // whatever a Thing has written there
+  }
+}
 
 export function withUnit(value, stream) {
   const unit = typeof value === "number" || Array.isArray(value) ? unitOf(stream) : "";
