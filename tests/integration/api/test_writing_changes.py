@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from writing import DATASTREAM, FEATURE, LOCATION, POINT, SENSOR, THING, UNIT, counts, having
+from writing import DATASTREAM, FEATURE, LOCATION, POINT, SENSOR, THING, TOKEN, UNIT, counts, having, running, settings_for
 
 pytestmark = pytest.mark.integration
 
@@ -129,3 +130,14 @@ async def test_wrong_deletes_delete_nothing(client: httpx.AsyncClient, database:
     assert counts(database) == before
     assert (await client.delete(f"FeaturesOfInterest({unused})")).status_code == 200
     await made(client, f"Things({await made(client, 'Things', THING)})/Datastreams", DATASTREAM)
+
+
+async def test_a_life_of_a_thing_on_each_set_of_servers(database_on_each: str, tmp_path: Path) -> None:
+    async with running(settings_for(database_on_each, tmp_path), headers={"Authorization": f"Bearer {TOKEN}"}) as client:
+        thing, datastream = await station(client, device="d-1")
+        made = [await client.post(f"Datastreams({datastream})/Observations", json={"result": n}) for n in range(3)]
+        assert [response.json()["result"] for response in made] == [0, 1, 2]
+        assert (await client.patch(f"Things({thing})", json={"name": "new"})).json()["name"] == "new"
+        assert (await client.delete(f"Things({thing})")).status_code == 200
+        found = counts(database_on_each)
+        assert (found["thing"], found["datastream"], found["observation"], found["datastream_summary"]) == (0, 0, 0, 0)
