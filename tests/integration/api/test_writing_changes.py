@@ -137,6 +137,9 @@ async def test_a_life_of_a_thing_on_each_set_of_servers(database_on_each: str, t
         thing, datastream = await station(client, device="d-1")
         made = [await client.post(f"Datastreams({datastream})/Observations", json={"result": n}) for n in range(3)]
         assert [response.json()["result"] for response in made] == [0, 1, 2]
+        for time in ("0001-01-01T00:00:00Z", "1900-01-01T00:00:00Z", "2200-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"):
+            far = await client.post(f"Datastreams({datastream})/Observations", json={"result": 1, "phenomenonTime": time})
+            assert (far.status_code, far.json().get("phenomenonTime")) == (201, time), far.text
         assert (await client.patch(f"Things({thing})", json={"name": "new"})).json()["name"] == "new"
         assert (await client.delete(f"Things({thing})")).status_code == 200
         found = counts(database_on_each)
