@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from psycopg import AsyncRawCursor
+from psycopg.errors import InternalError_
 
 from api.database import Pool
 from api.sensorthings.odata.build import Abilities, Access
 from api.sensorthings.odata.compiler import compile_request
-from api.sensorthings.odata.errors import UnknownResourceError
+from api.sensorthings.odata.errors import MalformedQueryError, UnknownResourceError
 from api.sensorthings.odata.limits import Limits
 from api.sensorthings.odata.parser import parse
 from api.sensorthings.odata.statement import Statement
@@ -85,7 +86,11 @@ class Reader:
 
     async def _fetch(self, query: bytes, parameters: list[str], *, prepare: bool) -> list[bytes | None]:
         async with self._pool.connection() as connection, AsyncRawCursor(connection) as cursor:
-            await cursor.execute(query, parameters, prepare=prepare)
+            try:
+                await cursor.execute(query, parameters, prepare=prepare)
+            except InternalError_ as error:
+                # PostGIS says so of geometries that cross themselves and of patterns that are none.
+                raise MalformedQueryError("$filter", None, "these geometries can't be compared in this way") from error
             result = cursor.pgresult
             # The bytes as they came, without a decoding that the response would undo.
             return [] if result is None or result.ntuples == 0 else [result.get_value(0, 0)]

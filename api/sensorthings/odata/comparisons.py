@@ -32,6 +32,11 @@ _SPANS = {
 }
 
 
+# Not the constants: ORDER BY refuses them.
+_EVER = sql.SQL("(1 = 1)")
+_NEVER = sql.SQL("(1 = 0)")
+
+
 def boolean(composed: Composable) -> Value:
     """Make a truth value."""
     return Value(type=Type.BOOLEAN, sql=composed)
@@ -71,10 +76,10 @@ def _pair(left: Value, right: Value, wanted: Type) -> tuple[Composable, Composab
 
 def _with_null(operator: str, value: Value) -> Value:
     if operator not in ("eq", "ne"):
-        return boolean(sql.SQL("false"))
+        return boolean(_NEVER)
     match value.type:
         case Type.NULL:
-            return boolean(sql.SQL("true") if operator == "eq" else sql.SQL("false"))
+            return boolean(_EVER if operator == "eq" else _NEVER)
         case Type.JSON:
             is_null = sql.SQL("coalesce({}, 'null') = 'null'").format(value.sql)
         case Type.RESULT:

@@ -12,6 +12,7 @@ from api.sensorthings.entities.model import EntitySet
 from api.sensorthings.odata.build import Build, column, conjunction
 from api.sensorthings.odata.conditions import Conditions
 from api.sensorthings.odata.errors import MalformedQueryError
+from api.sensorthings.odata.names import paths_of
 from api.sensorthings.odata.syntax import Options, OrderItem
 from api.sensorthings.odata.values import Type, Value
 
@@ -61,6 +62,8 @@ def order(build: Build, entity: EntitySet, alias: str, options: Options, where: 
 
 
 def _keys(conditions: Conditions, item: OrderItem, where: str) -> list[Key]:
+    if not paths_of(item.expression):
+        raise MalformedQueryError(where, item.expression.position, "expected a property to order by")
     value, wrap = conditions.value(item.expression)
     if value.type is Type.RESULT and value.end is not None:
         number = _key(value, _NUMBERS["float8"], item, wrap)
@@ -72,7 +75,7 @@ def _keys(conditions: Conditions, item: OrderItem, where: str) -> list[Key]:
         )
         return [number, other]
     cast = _NUMBERS[value.number] if value.type is Type.NUMBER else _CASTS.get(value.type)
-    if cast is None or value.literal is not None:
+    if cast is None:
         raise MalformedQueryError(where, item.expression.position, f"nothing can be ordered by {value.type.value} here")
     return [_key(value, cast, item, wrap)]
 

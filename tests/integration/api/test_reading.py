@@ -194,7 +194,8 @@ def test_what_is_not_there_is_unknown(region: Asking, path: str) -> None:
         ("Things?$filter=length(name,name) eq 1", "length takes 1 arguments, not 2"),
         ("Things?$filter=length(3) eq 1", "length takes a string"),
         ("Things?$orderby=Datastreams/name", "orders only by what there is one of"),
-        ("Things?$orderby=3", "ordered by"),
+        ("Things?$orderby=3", "a property to order by"),
+        ("Locations?$orderby=location", "ordered by a geometry"),
         ("Things?$expand=Colour", "Thing has no Colour"),
         ("Things?$expand=Datastreams($expand=Colour)", "Datastream has no Colour"),
         ("Datastreams?$expand=Thing($top=1)", "only $select and $expand"),
@@ -581,6 +582,8 @@ def test_geometries_are_filtered_where_postgis_is(region: Asking, region_url: st
         return
     assert region.values(f"Locations?$filter=st_within(location,{box})", "name") == ["Quay"]
     assert region.values(f"Things?$filter=geo.intersects(Locations/location,{box})", "name") == ["Bridge"]
+    with pytest.raises(MalformedQueryError, match="geometries"):
+        region.answer(f"Locations?$filter=st_relate(location,{box},'nonsense')")
     assert region.values("Locations?$filter=geo.distance(location,geography'POINT(8.9 54.5)') lt 0.1", "name") == ["Square"]
 
 

@@ -6,12 +6,11 @@ from urllib.parse import quote
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from odata_queries import options, resources
 
-from api.sensorthings.entities.schema import ENTITY_SETS
 from api.sensorthings.odata.build import Abilities, Access
 from api.sensorthings.odata.compiler import compile_request
 from api.sensorthings.odata.errors import QueryError
-from api.sensorthings.odata.functions import FUNCTIONS
 from api.sensorthings.odata.limits import Limits
 from api.sensorthings.odata.parser import parse
 from api.sensorthings.odata.statement import Statement
@@ -19,59 +18,6 @@ from api.sensorthings.wire.v1_1 import WireV11
 
 LIMITS = Limits(query_bytes=4096, query_nodes=100, query_depth=20, expand_depth=3, top_default=100, top_max=10_000)
 WIRE = WireV11("http://region.example/v1.1")
-
-NAMES = sorted(
-    {n for s in ENTITY_SETS for n in (s.name, *(p.name for p in s.properties), *(r.name for r in s.navigations))}
-    | {"id", "@iot.id"}
-)
-LITERALS = [
-    "1",
-    "-2.5",
-    "'x'",
-    "'3'",
-    "true",
-    "null",
-    "2026-01-01T00:00:00Z",
-    "2026-01-01T00:00:00Z/2026-01-02T00:00:00Z",
-    "2026-01-01",
-    "10:00",
-    "duration'PT1H'",
-    "geography'POINT(9 54)'",
-]
-OPERATORS = ["eq", "ne", "gt", "ge", "lt", "le", "add", "sub", "mul", "div", "mod", "and", "or"]
-
-paths = st.lists(st.sampled_from([*NAMES, "owner", "a-b", "0"]), min_size=1, max_size=4).map("/".join)
-leaves = st.one_of(paths, st.sampled_from(LITERALS))
-expressions = st.recursive(
-    leaves,
-    lambda inner: st.one_of(
-        st.tuples(inner, st.sampled_from(OPERATORS), inner).map(" ".join),
-        inner.map(lambda e: f"({e})"),
-        inner.map(lambda e: f"not {e}"),
-        st.tuples(st.sampled_from(sorted(FUNCTIONS)), st.lists(inner, max_size=3)).map(lambda c: f"{c[0]}({','.join(c[1])})"),
-        st.tuples(inner, st.lists(inner, min_size=1, max_size=3)).map(lambda m: f"{m[0]} in ({','.join(m[1])})"),
-    ),
-    max_leaves=8,
-)
-options = st.recursive(
-    st.one_of(
-        expressions.map(lambda e: f"$filter={e}"),
-        st.lists(st.tuples(expressions, st.sampled_from(["", " asc", " desc"])).map("".join), min_size=1, max_size=3).map(
-            lambda items: "$orderby=" + ",".join(items)
-        ),
-        st.lists(paths, min_size=1, max_size=3).map(lambda items: "$select=" + ",".join(items)),
-        st.integers(0, 5).map(lambda n: f"$top={n}"),
-        st.integers(0, 5).map(lambda n: f"$skip={n}"),
-        st.just("$count=true"),
-    ),
-    lambda inner: st.tuples(st.sampled_from(NAMES), st.lists(inner, max_size=3)).map(
-        lambda e: f"$expand={e[0]}({';'.join(e[1])})" if e[1] else f"$expand={e[0]}"
-    ),
-    max_leaves=4,
-)
-resources = st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(["", "(1)"])).map("".join), min_size=1, max_size=4).map(
-    "/".join
-)
 
 
 def compiled(path: str, query: str) -> Statement | None:
