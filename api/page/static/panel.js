@@ -9,6 +9,7 @@ import { country, longMoment, nameOf, result, unitOf, word } from "./words.js";
 
 const HOURS = 24;
 const WINDOW_MS = HOURS * 3_600_000;
+const MOST_ROOMY = 3; // more readings take a line each, so that the chart stays in sight
 const MOST_POINTS = 700; // with live values added; then the server thins again
 
 export class Panel {
@@ -72,7 +73,7 @@ export class Panel {
       ? make("p", { class: `badge ${station.source}` }, word(`sourceLong.${station.source}`))
       : null;
     const rows = station.datastreams.map((stream) => this.#row(stream));
-    const readings = make("section", { class: "readings", "aria-label": word("readings") }, rows.length ? rows : make("p", { class: "hint" }, word("noReading")));
+    const readings = make("section", { class: rows.length > MOST_ROOMY ? "readings many" : "readings", "aria-label": word("readings") }, rows.length ? rows : make("p", { class: "hint" }, word("noReading")));
     this.#root.replaceChildren(
       head,
       make("div", { class: "panel-body" }, badge, readings, this.#chartBox(), this.#foot(station)),
