@@ -61,17 +61,17 @@ class Feed:
         return False
 
 
-def load_mark(path: Path) -> float | None:
-    """Give the moment (Unix seconds) up to which everything was handed over, None at the first start or from a torn file."""
+def load_marks(path: Path) -> dict[str, float]:
+    """Give the moments (Unix seconds) up to which everything was handed over, by name; none at the first start."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, float]).get("published")
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, float])
     except (FileNotFoundError, msgspec.DecodeError):
-        return None
+        return {}
 
 
-def save_mark(path: Path, moment: float) -> None:
-    """Remember that moment, whole or not at all."""
+def save_marks(path: Path, marks: Mapping[str, float]) -> None:
+    """Remember those moments, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_suffix(".new")
-    fresh.write_bytes(msgspec.json.encode({"published": moment}))
+    fresh.write_bytes(msgspec.json.encode(dict(marks)))
     fresh.replace(path)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from devices.feed import Feed, Message, Publisher, load_mark, save_mark
+from devices.feed import Feed, Message, Publisher, load_marks, save_marks
 from devices.gateway import Gateway
 from devices.inventory import Inventory, Station, load_inventory
 from devices.simulator.faults import Fault, truth
@@ -54,6 +54,8 @@ def run(
     how far it got, and the truth about injected faults (`faults/YYYY-MM-DD.ndjson`). After a pause it fills the gap, at most a
     week of it. `open_gateway` makes another gateway from the outbox's path, for tests.
     """
+    if speed <= 0:
+        raise ValueError(f"speed {speed}: it must be more than 0")
     data_dir.mkdir(parents=True, exist_ok=True)
     outbox = data_dir / "outbox.sqlite"
     gateway = (
@@ -72,7 +74,7 @@ def run(
     )
     try:
         now = clock()
-        mark = load_mark(simulator.mark)
+        mark = load_marks(simulator.mark).get("published")
         since = now - backfill_hours * 3600 if mark is None else max(mark, now - _LONGEST_ABSENCE_S)
         if simulator.backfill(min(since, now), now):
             simulator.live(now, clock)
@@ -123,7 +125,7 @@ class Simulator:
                 if not feed.send(batch, form=form):
                     return False
             until = after
-        save_mark(self.mark, now)
+        save_marks(self.mark, {"published": now})
         logger.info("simulator: sent %d readings of the last %.1f h", feed.published, (now - since) / 3600)
         return True
 
@@ -143,7 +145,7 @@ class Simulator:
                 heapq.heapreplace(queue, (self._groups[number].due(now), number, now))
             if now - marked >= _MARK_EVERY_S:
                 self._tell(marked, now)
-                save_mark(self.mark, now)
+                save_marks(self.mark, {"published": now})
                 marked = now
 
     def _batches(self, chosen: Sequence[Group], after: float, until: float) -> Iterator[tuple[str, list[Message]]]:
