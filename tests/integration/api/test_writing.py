@@ -213,11 +213,11 @@ async def test_many_writers_of_one_things_location_leave_one_place(client: httpx
 
 async def test_when_the_store_fails_nothing_is_left(client: httpx.AsyncClient, database: str) -> None:
     with psycopg.connect(database, autocommit=True) as connection:
-        connection.execute("ALTER TABLE observation RENAME TO elsewhere")
+        connection.execute("ALTER TABLE stored_outbox RENAME TO elsewhere")
         try:
             body = having(THING, Datastreams=[having(DATASTREAM, Observations=[{"result": 1}])])
             with pytest.raises(psycopg.Error):
                 await client.post("Things", json=body)
         finally:
-            connection.execute("ALTER TABLE elsewhere RENAME TO observation")
+            connection.execute("ALTER TABLE elsewhere RENAME TO stored_outbox")
     assert set(counts(database).values()) == {0}
