@@ -46,8 +46,19 @@ def broker_accounts(places: Places) -> BrokerAccounts:
     return BrokerAccounts(host=places.mqtt_host, port=places.mqtt_port, user=admin.user, password=admin.password)
 
 
+class NoDeviceAccountsError(RuntimeError):
+    """The broker has no accounts of single devices; the message is one line."""
+
+
 def new_device_password(places: Places, device: str) -> str:
-    """Give the device `tenant/device` an account with a new password and return it; raises `ValueError` for a bad name."""
+    """Give the device `tenant/device` an account with a new password and return it.
+
+    Raises `ValueError` for a bad name, `NoDeviceAccountsError`, and `infra.accounts.AccountsError`.
+    """
+    if places.mqtt_accounts == "shared":
+        raise NoDeviceAccountsError(
+            "the embedded broker has one account for all devices, its password stands in DATA_DIR/mqtt/device.password"
+        )
     account = BrokerAccount(user=device, rights=device_rights(device))
     with broker_accounts(places) as broker:
         broker.put([account])

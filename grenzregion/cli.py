@@ -9,11 +9,18 @@ from typing import Annotated
 
 import typer
 
+from grenzregion import cli_gateway, cli_grafana
+from grenzregion.cli_gateway import DataDir, Speed
+
 app = typer.Typer(
     help="Data platform of the Smarte Grenzregion.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
 
-EXIT_UNUSABLE = 2
+app.add_typer(cli_gateway.gateway, name="gateway")
+app.add_typer(cli_gateway.device, name="device")
+app.add_typer(cli_grafana.grafana, name="grafana")
+app.command()(cli_gateway.simulator)
+app.command()(cli_gateway.replay)
 
 
 class ServerChoice(StrEnum):
@@ -29,10 +36,6 @@ class Switch(StrEnum):
 
     on = "on"
     off = "off"
-
-
-DataDir = Annotated[Path, typer.Option(envvar="GRENZREGION_DATA_DIR", help="Directory for all that the platform keeps.")]
-Speed = Annotated[float, typer.Option(envvar="GRENZREGION_SPEED", min=0.1, max=100_000, help="Seconds of data per second.")]
 
 
 @app.command("up")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from infra.servers.set import Places
+from infra.servers.set import Account, Places
 
 FILE = Path("run/platform.json")
 
@@ -27,6 +27,15 @@ def remember(data_dir: Path, places: Places) -> None:
 def forget(data_dir: Path) -> None:
     """Remove the file."""
     (data_dir / FILE).unlink(missing_ok=True)
+
+
+def device_account(data_dir: Path, tenant: str, device: str) -> tuple[str, int, Account]:
+    """Host, port and account with which a device on this machine reaches the running platform; raises `NotRunningError`.
+
+    Where every device has an account of its own, this one's password is not known here, and its user has none.
+    """
+    places = recall(data_dir)
+    return places.mqtt_host, places.mqtt_port, places.mqtt_device or Account(user=f"{tenant}/{device}", password="")
 
 
 def recall(data_dir: Path) -> Places:

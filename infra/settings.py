@@ -42,7 +42,7 @@ class BridgeSettings(Settings):
     mqtt_session_expiry: int = Field(default=7 * 86_400, description="seconds for which the broker keeps the bridge's session")
     mqtt_receive_maximum: int = Field(default=1_000, description="messages in flight between broker and bridge")
     batch_bytes: int = Field(default=400_000, description="size at which a raw record is closed; below 1 MB (decisions.md 7)")
-    batch_ms: float = Field(default=5.0, description="longest wait for more messages of a partition")
+    batch_ms: float = Field(default=20.0, description="longest wait for more messages of a partition")
 
 
 class WorkerSettings(Settings):
