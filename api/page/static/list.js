@@ -1,6 +1,6 @@
 // The list of stations: everything that the map tells, for the keyboard and the ear as well.
 
-import { make } from "./dom.js";
+import { make, setText } from "./dom.js";
 import { ageMark, flagMark, hasReading, mainStream, valueText } from "./reading.js";
 import { themeOf, themeSign } from "./signs.js";
 import { country, currentLanguage, nameOf, word } from "./words.js";
@@ -32,7 +32,9 @@ export class StationList {
   /** Put a station's new latest value into its row. */
   update(station) {
     const row = this.#rows.get(station.id);
-    if (row) row.latest.replaceChildren(...latest(mainStream(station)));
+    if (!row) return;
+    setText(row.about, aboutOf(station));
+    row.latest.replaceChildren(...latest(mainStream(station)));
   }
 
   select(id) {
@@ -84,20 +86,15 @@ export class StationList {
   #row(station) {
     const stream = mainStream(station);
     const latestBox = make("span", { class: "latest" }, latest(stream));
-    const about = [
-      word(`theme.${themeOf(station)}`),
-      station.source === "recorded" ? station.municipality : null,
-      station.source in { simulated: 1, recorded: 1 } ? word(`source.${station.source}`) : null,
-      station.moving ? word("moving") : null,
-    ];
+    const about = make("span", { class: "about" }, aboutOf(station));
     const button = make(
       "button",
       { type: "button", class: "row", tabindex: -1, "data-id": station.id, onclick: () => this.#onOpen(station.id) },
       themeSign(themeOf(station)),
-      make("span", { class: "what" }, make("span", { class: "name" }, nameOf(station)), make("span", { class: "about" }, about.filter(Boolean).join(" · "))),
+      make("span", { class: "what" }, make("span", { class: "name" }, nameOf(station)), make("span", { class: "hidden" }, word(`theme.${themeOf(station)}`)), about),
       latestBox,
     );
-    this.#rows.set(station.id, { button, latest: latestBox });
+    this.#rows.set(station.id, { button, about, latest: latestBox });
     return make("li", {}, button);
   }
 
@@ -114,6 +111,18 @@ export class StationList {
     this.#current = Number(next.dataset.id);
     next.focus();
   }
+}
+
+/** What the value is of, where a recording was made, and whether it is one. */
+function aboutOf(station) {
+  const stream = mainStream(station);
+  const parts = [
+    hasReading(stream) ? nameOf(stream) : word(`theme.${themeOf(station)}`),
+    station.source === "recorded" ? station.municipality : null,
+    station.source in { simulated: 1, recorded: 1 } ? word(`source.${station.source}`) : null,
+    station.moving ? word("moving") : null,
+  ];
+  return parts.filter(Boolean).join(" · ");
 }
 
 function latest(stream) {

@@ -243,7 +243,7 @@ function stationLayers() {
   const text = { "text-color": colours.text, "text-halo-color": colours.halo, "text-halo-width": 1.8 };
   return [
     { id: "bunch", type: "circle", source: "stations", filter: ["has", "point_count"], paint: { "circle-color": colours.bunch, "circle-radius": ["interpolate", ["linear"], ["get", "point_count"], 2, 12, 20, 18], "circle-stroke-color": colours.rim, "circle-stroke-width": 2 } },
-    { id: "value", type: "symbol", source: "stations", minzoom: 8.2, filter: single, layout: { "text-field": ["get", "label"], "text-font": FONT, "text-size": 11.5, "text-variable-anchor": ["top", "bottom", "right", "left"], "text-radial-offset": 1.6, "text-justify": "auto" }, paint: text },
+    { id: "value", type: "symbol", source: "stations", minzoom: 8.2, filter: single, layout: { "text-field": ["get", "label"], "text-font": FONT, "text-size": 11.5, "text-variable-anchor": ["top", "bottom", "right", "left"], "text-radial-offset": 1.85, "text-justify": "auto" }, paint: text },
     { id: "station", type: "symbol", source: "stations", filter: single, layout: { "icon-image": ["get", "icon"], "icon-size": size, "icon-allow-overlap": true }, paint: { "icon-opacity": ["case", ["get", "pale"], 0.55, 1] } },
     { id: "bunch-count", type: "symbol", source: "stations", filter: ["has", "point_count"], layout: { "text-field": ["to-string", ["get", "point_count"]], "text-font": FONT, "text-size": 12.5, "text-allow-overlap": true, "text-padding": 5 }, paint: { "text-color": colours.bunchText } },
     { id: "chosen-ring", type: "circle", source: "chosen", paint: { "circle-radius": 17, "circle-color": colours.chosen, "circle-opacity": 0.16, "circle-stroke-color": colours.chosen, "circle-stroke-width": 2.5 } },
