@@ -20,8 +20,11 @@ class ProcessAccounts:
     publisher: Account
 
 
-def process_accounts(places: Places, data_dir: Path) -> ProcessAccounts:
-    """Make the accounts where the broker keeps them, or take the given ones; raises `infra.accounts.AccountsError`."""
+def process_accounts(places: Places, data_dir: Path, *, auth: bool) -> ProcessAccounts:
+    """Make the accounts where the broker keeps them, or take the given ones; raises `infra.accounts.AccountsError`.
+
+    Without `auth`, whoever comes without a name may publish and read receipts.
+    """
     if places.mqtt_accounts != "dynamic":
         return ProcessAccounts(
             bridge=places.mqtt_admin, worker=places.mqtt_admin, publisher=places.mqtt_device or places.mqtt_admin
@@ -37,6 +40,8 @@ def process_accounts(places: Places, data_dir: Path) -> ProcessAccounts:
     }
     with broker_accounts(places) as broker:
         broker.put(made.values())
+        if not auth:
+            broker.open_to_anonymous(PUBLISHER)
     return ProcessAccounts(**{name: Account(user=account.user, password=account.password) for name, account in made.items()})
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator
 from rich.console import Console
 
 from api.access import NoTokenError, OpenToTheWorldError
+from devices.replay.recordings import UnknownRecordingError
 from grenzregion.platform import NotRunningError
 from infra.accounts import AccountsError
 from infra.database import DatabaseAwayError
@@ -20,6 +21,7 @@ EXIT_FAILED, EXIT_UNUSABLE = 1, 2
 # What a user can mend himself, told in one line; anything else is a bug and shows where.
 EXPECTED = (
     ServerError, AccountsError, DatabaseAwayError, LogError, MigrationError, NotRunningError, OpenToTheWorldError, NoTokenError,
+    UnknownRecordingError,
 )  # fmt: skip
 
 console = Console(stderr=True, highlight=False)

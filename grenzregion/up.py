@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Literal
 
 from api.access import check_auth, ensure_token
+from devices.replay.recordings import recording
 from grenzregion import platform
 from grenzregion.accounts import ProcessAccounts, process_accounts
 from grenzregion.inventory import import_inventory
@@ -31,6 +32,7 @@ from ingest_mqtt.contract import RAW_TOPIC, STORED_TOPIC
 Say = Callable[[str], None]
 
 READY_TIMEOUT_S = 120.0
+SWITCHES = ("on", "off")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,8 @@ class Plan:
 def up(plan: Plan, say: Say) -> None:
     """Run the platform until SIGINT or SIGTERM; raises `ServerError` and its kind, and then nothing is left running."""
     check_auth(auth=plan.auth, host=plan.host)
+    if plan.replay not in SWITCHES:
+        recording(plan.replay)
     if not is_free(plan.host, plan.http_port):
         raise PortTakenError(f"port {plan.http_port} for the API is taken by another program: give another --http-port")
     stop = threading.Event()
@@ -70,7 +74,7 @@ def up(plan: Plan, say: Say) -> None:
         _prepare(plan, places, say)
         platform.remember(plan.data_dir, places)
         stack.callback(platform.forget, plan.data_dir)
-        children = _children(plan, places, process_accounts(places, plan.data_dir))
+        children = _children(plan, places, process_accounts(places, plan.data_dir, auth=plan.auth))
         for child in children:
             stack.callback(child.stop)
         for child in children:
@@ -97,7 +101,7 @@ def _start_servers(plan: Plan, say: Say) -> ServerSet:
     if plan.servers == "external":
         return external_set(plan.settings, progress=say)
     start = embedded_set if plan.servers == "embedded" else local_set
-    return start(plan.data_dir, mqtt_port=plan.mqtt_port, mqtt_host=plan.host, progress=say)
+    return start(plan.data_dir, mqtt_port=plan.mqtt_port, mqtt_host=plan.host, auth=plan.auth, progress=say)
 
 
 def _prepare(plan: Plan, places: Places, say: Say) -> None:

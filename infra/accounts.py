@@ -22,6 +22,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 _COMMANDS = "$CONTROL/dynamic-security/v1"
 _AT_ONCE = 50
 _ALREADY = "already exists"
+_ANONYMOUS = "anonymous"
 
 
 class AccountsError(Exception):
@@ -89,6 +90,18 @@ class BrokerAccounts:
     def remove(self, user: str) -> None:
         """Remove an account and its role; nothing happens when there is none."""
         self._command([{"command": "deleteClient", "username": user}, {"command": "deleteRole", "rolename": user}], "not found")
+
+    def open_to_anonymous(self, rights: Rights) -> None:
+        """Give these rights to whoever comes without a name, where the broker lets such clients in at all."""
+        role = {"rolename": _ANONYMOUS, "acls": list(rights.acls())}
+        self._command(
+            [
+                {"command": "createRole", **role},
+                {"command": "modifyRole", **role},
+                {"command": "createGroup", "groupname": _ANONYMOUS, "roles": [{"rolename": _ANONYMOUS, "priority": 0}]},
+                {"command": "setAnonymousGroup", "groupname": _ANONYMOUS},
+            ]
+        )
 
     def users(self) -> list[str]:
         """Name all accounts."""

@@ -35,11 +35,15 @@ def embedded_set(
     kafka_port: int = 0,
     postgres_port: int = 0,
     mqtt_host: str = "127.0.0.1",
+    auth: bool = True,
     postgres_settings: Mapping[str, str] | None = None,
     progress: Progress = lambda _step: None,
 ) -> ServerSet:
-    """Start the three servers on this data directory; port 0 is a free one. Raises `ServerError`."""
-    mqtt = Rumqttd(data_dir=data_dir, port=mqtt_port, host=mqtt_host)
+    """Start the three servers on this data directory; port 0 is a free one; without `auth` the broker lets everybody in.
+
+    Raises `ServerError`.
+    """
+    mqtt = Rumqttd(data_dir=data_dir, port=mqtt_port, host=mqtt_host, auth=auth)
     kafka = Tansu(data_dir=data_dir, port=kafka_port)
     postgres = EmbeddedPostgres(data_dir=data_dir, port=postgres_port, settings=postgres_settings)
     servers = ServerSet(
@@ -65,8 +69,9 @@ class Rumqttd(Server):
 
     name = "mqtt"
 
-    def __init__(self, *, data_dir: Path, port: int = 0, host: str = "127.0.0.1") -> None:
+    def __init__(self, *, data_dir: Path, port: int = 0, host: str = "127.0.0.1", auth: bool = True) -> None:
         super().__init__(data_dir=data_dir, port=port, host=host, ports=2)
+        self._auth = auth
 
     @property
     def reach(self) -> str:
@@ -119,9 +124,10 @@ class Rumqttd(Server):
                 f"max_payload_size = {MAX_PAYLOAD}",
                 "max_inflight_count = 1000",
                 "dynamic_filters = true",
-                f"[{version}.1.connections.auth]",
-                *(f"{json.dumps(account.user)} = {json.dumps(account.password)}" for account in (self.admin, self.device)),
             ]
+            if self._auth:
+                accounts = (f"{json.dumps(account.user)} = {json.dumps(account.password)}" for account in (self.admin, self.device))
+                lines += [f"[{version}.1.connections.auth]", *accounts]
         return "\n".join(lines) + "\n"
 
 

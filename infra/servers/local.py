@@ -33,16 +33,20 @@ def local_set(
     kafka_port: int = 0,
     postgres_port: int = 0,
     mqtt_host: str = "127.0.0.1",
+    auth: bool = True,
     postgres_settings: Mapping[str, str] | None = None,
     progress: Progress = lambda _step: None,
 ) -> ServerSet:
-    """Start the three servers on this data directory; port 0 is a free one. Raises `ServerError`."""
+    """Start the three servers on this data directory; port 0 is a free one; without `auth` the broker lets everybody in.
+
+    Raises `ServerError`.
+    """
     user = unprivileged_user()
     if user is None:
         raise ServerError("`--servers local` needs root, for chroot: use `--servers embedded`")
     if not is_installed():
         raise MissingServerError(f"`--servers local`: no complete installation in {servers_dir()}: run `make servers`")
-    mqtt = Mosquitto(data_dir=data_dir, port=mqtt_port, host=mqtt_host, user=user)
+    mqtt = Mosquitto(data_dir=data_dir, port=mqtt_port, host=mqtt_host, user=user, auth=auth)
     kafka = Kafka(data_dir=data_dir, port=kafka_port)
     postgres = LocalPostgres(data_dir=data_dir, port=postgres_port, settings={**_TIMESCALE, **(postgres_settings or {})}, user=user)
     servers = ServerSet(

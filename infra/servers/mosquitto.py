@@ -27,9 +27,10 @@ class Mosquitto(Server):
 
     name = "mqtt"
 
-    def __init__(self, *, data_dir: Path, port: int = 0, host: str = "127.0.0.1", user: User) -> None:
+    def __init__(self, *, data_dir: Path, port: int = 0, host: str = "127.0.0.1", user: User, auth: bool = True) -> None:
         super().__init__(data_dir=data_dir, port=port, host=host)
         self._user = user
+        self._auth = auth
 
     @property
     def reach(self) -> str:
@@ -71,7 +72,7 @@ class Mosquitto(Server):
         plugin = next((root_dir() / "usr" / "lib").glob("*/mosquitto_dynamic_security.so"))
         return f"""\
 listener {self.port} {self.host}
-allow_anonymous false
+allow_anonymous {str(not self._auth).lower()}
 plugin /{plugin.relative_to(root_dir())}
 plugin_opt_config_file {_INSIDE}/dynamic-security.json
 persistence true
