@@ -1,0 +1,36 @@
+# `make` alone says what there is. Every target first makes .venv ready; further arguments go in ARGS="…".
+.PHONY: help run test lint servers bench clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo 'make run      the whole platform on this machine; ARGS="--help" shows its options'
+	@echo 'make test     all tests; ARGS="tests/unit -k judge" some of them'
+	@echo 'make lint     ruff, basedpyright, import-linter'
+	@echo 'make servers  install mosquitto, Kafka and TimescaleDB into servers/ (Debian, root), for ARGS="--servers local" and the tests'
+	@echo 'make bench    measure the whole road on these servers'
+	@echo 'make clean    remove what make and the tools made; data (var/) and servers/ stay'
+
+run:
+	@scripts/environment run
+	@.venv/bin/python -m grenzregion up $(ARGS)
+
+# Without ARGS the whole suite.
+test:
+	@scripts/environment test
+	@.venv/bin/python -m pytest $(ARGS)
+
+lint:
+	@scripts/environment dev
+	@scripts/check
+
+servers:
+	@scripts/environment run
+	@.venv/bin/python -m infra.servers.install
+
+bench:
+	@scripts/environment run
+	@.venv/bin/python -m benchmarks.road $(ARGS)
+
+clean:
+	rm -rf .venv build *.egg-info .coverage .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -not -path './servers/*' -not -path './var/*' -prune -exec rm -rf {} +
