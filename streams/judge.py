@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ from streams.quality import tests
 
 RULESET_VERSION = 1
 FUTURE_LIMIT_S = 300.0
+MANDATORY = ("syntax", "gross_range")
 
 _SHIFT = {name: 4 * place for place, name in enumerate(tests.TESTS)}
 
@@ -44,14 +45,16 @@ def judge(
     for name, flag in flags.items():
         packed |= flag.astype(np.int64) << _SHIFT[name]
     missing = np.array([c.missing for c in candidates], dtype=bool)
-    return aggregate_flag(np.stack(list(flags.values())), missing), packed
+    return aggregate_flag(flags, missing), packed
 
 
-def aggregate_flag(flags: npt.NDArray[np.int8], missing: npt.NDArray[np.bool_]) -> npt.NDArray[np.int8]:
-    """One flag (n,) out of those of the tests (tests, n): 9 for no value, else the worst."""
-    # 2 outranks 1: one good test must not hide that a mandatory one was not evaluated (domain.md, traps)
-    worst = flags.max(axis=0)
-    return np.where(missing, np.int8(Flag.MISSING), worst).astype(np.int8)
+def aggregate_flag(flags: Mapping[str, npt.NDArray[np.int8]], missing: npt.NDArray[np.bool_]) -> npt.NDArray[np.int8]:
+    """One flag (n,) out of those of the tests (n,): 9 for no value, else the worst verdict, else 1 if every mandatory test gave it."""
+    # 2 is no verdict: it keeps a reading from 1 only where a mandatory test could not judge it (domain.md, traps).
+    worst = np.max([np.where(flag == Flag.NOT_EVALUATED, 0, flag) for flag in flags.values()], axis=0)
+    open_verdict = np.any([flags[name] == Flag.NOT_EVALUATED for name in MANDATORY], axis=0)
+    verdict = np.where((worst <= Flag.GOOD) & open_verdict, Flag.NOT_EVALUATED, worst)
+    return np.where(missing, Flag.MISSING, verdict).astype(np.int8)
 
 
 def _location(column: Callable[[Callable[[Candidate], float | None]], tests.Floats]) -> tests.Flags:

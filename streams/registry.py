@@ -66,7 +66,9 @@ def _channel(row: TupleRow) -> Channel:
     fail_low, fail_high = _span(fail, 2)
     suspect_low, suspect_high = _span(suspect, 2)
     west, south, east, north = _span(properties.get("bbox"), 4)
-    lon, lat = _point(place)
+    moving = properties.get("moving") is True
+    # Where a moving Thing is now says nothing about where it may be.
+    lon, lat = (NAN, NAN) if moving else _point(place)
     radius = properties.get("location_radius_m")
     return Channel(
         datastream_id=datastream_id,
@@ -80,7 +82,7 @@ def _channel(row: TupleRow) -> Channel:
         site_lat=lat,
         radius_m=_number(radius) if radius is not None else 250.0,
         box=(west, south, east, north),
-        moving=properties.get("moving") is True,
+        moving=moving,
         feature_id=feature_id,
     )
 

@@ -63,6 +63,9 @@ async def write_rows(connection: Connection, candidates: Sequence[Candidate], li
     assert counts is not None
     if counts[1] < counts[0]:
         await _meet_stored(connection, limits)
+    moving = sorted({c.channel.datastream_id for c in candidates if c.channel.moving and c.position is not None})
+    if moving:
+        await connection.execute(query("follow_moving"), {"moving": moving})
 
 
 async def _meet_stored(connection: Connection, limits: StoreLimits) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -59,8 +59,6 @@ async def test_the_later_message_of_a_device_wins_whichever_comes_first(road: Ro
 
 
 async def test_a_change_in_an_open_bucket_is_no_revision(road: Road) -> None:
-    from datetime import UTC, datetime
-
     now = datetime.now(UTC)
     young = {"time": now.isoformat(), "property": "t", "value": 1}
     await road.run(message(young, seq=0, received=now))
