@@ -1,5 +1,5 @@
 # `make` alone says what there is. Every target first makes .venv ready; further arguments go in ARGS="…".
-.PHONY: help run test lint servers bench clean
+.PHONY: help run test lint servers bench bench-api conformance clean
 .DEFAULT_GOAL := help
 
 help:
@@ -8,6 +8,8 @@ help:
 	@echo 'make lint     ruff, basedpyright, import-linter'
 	@echo 'make servers  install mosquitto, Kafka and TimescaleDB into servers/ (Debian, root), for ARGS="--servers local" and the tests'
 	@echo 'make bench    measure the whole road on these servers'
+	@echo 'make bench-api    measure the SensorThings API; ARGS="--quick" in a minute'
+	@echo 'make conformance  run the test suite of OGC against a fresh platform'
 	@echo 'make clean    remove what make and the tools made; data (var/) and servers/ stay'
 
 run:
@@ -30,6 +32,15 @@ servers:
 bench:
 	@scripts/environment run
 	@.venv/bin/python -m benchmarks.road $(ARGS)
+
+bench-api:
+	@scripts/environment run
+	@.venv/bin/python -m benchmarks.api $(ARGS)
+
+# The suite comes from Maven Central into servers/ets-sta10.
+conformance:
+	@scripts/environment run
+	@.venv/bin/python -m conformance
 
 clean:
 	rm -rf .venv build *.egg-info .coverage .pytest_cache .ruff_cache .hypothesis .import_linter_cache
