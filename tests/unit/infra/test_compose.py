@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -151,8 +152,9 @@ def limits(text: str, without: tuple[str, ...]) -> list[str]:
 def test_dockerfile_copies_what_exists_and_every_package() -> None:
     text = (ROOT / "Dockerfile").read_text()
     copied = {source for line in re.findall(r"^COPY (?!--from)(.*) \S+$", text, re.MULTILINE) for source in line.split()}
-    assert [source for source in copied if not (ROOT / source).exists() and source not in ("README.md", "LICENSE")] == []
-    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "benchmarks"}
+    assert [source for source in copied if not (ROOT / source).exists()] == []
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    packages = {pattern.rstrip("*") for pattern in project["tool"]["setuptools"]["packages"]["find"]["include"]}
     assert packages <= copied
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
     assert {f"!{source}" for source in copied} <= set(ignored)
