@@ -10,6 +10,7 @@ from streams.observations import (
     ObservationStore,
     RefusedObservationError,
     UnknownDatastreamError,
+    UnknownFeatureError,
     Written,
 )
 from streams.quality.tests import TESTS
@@ -26,5 +27,6 @@ __all__ = [
     "ObservationStore",
     "RefusedObservationError",
     "UnknownDatastreamError",
+    "UnknownFeatureError",
     "Written",
 ]

@@ -9,20 +9,24 @@ import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import msgspec
 import psycopg
 
 from streams import store
 from streams.candidate import Candidate, Channel
-from streams.intake import dump_json
+from streams.channels import Channels
+from streams.errors import RegistryMovedError
+from streams.intake import dump_json, numbers_of
+from streams.judge import RULESET_VERSION, judge
 from streams.queries import query
-from streams.registry import channels_by_id
-from streams.sessions import Pool, open_pool, retrying
+from streams.sessions import PLANNED_ONCE, Pool, open_pool, retrying
 from streams.store import StoreLimits
 
 BATCH_ROWS = 10_000
+FEW_ROWS = 100  # go in as JSON with one statement; more are copied
+WRITERS = 2
 GIVE_UP_S = 5.0
 EXACT_INTEGER = 2**53
 
@@ -45,6 +49,7 @@ class NewObservation(msgspec.Struct, frozen=True, kw_only=True):
     parameters: Mapping[str, Any] | None = None
     quality: Any = None
     discriminator: int | None = None
+    multi: bool = False  # `datastream_id` is a MultiDatastream's
 
 
 class UnknownDatastreamError(LookupError):
@@ -72,7 +77,16 @@ class RefusedObservationError(ValueError):
         self.index = index
 
 
-Written = int | UnknownDatastreamError | NoFeatureError | RefusedObservationError
+class UnknownFeatureError(LookupError):
+    """The FeatureOfInterest that a new Observation names does not exist."""
+
+    def __init__(self, index: int, feature_id: int) -> None:
+        super().__init__(f"no FeatureOfInterest {feature_id}")
+        self.index = index
+        self.feature_id = feature_id
+
+
+Written = int | UnknownDatastreamError | UnknownFeatureError | NoFeatureError | RefusedObservationError
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,27 +99,30 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 class ObservationStore:
     """Writes Observations for the API; made by `open`, ended by `close`."""
 
-    def __init__(self, pool: Pool, limits: StoreLimits) -> None:
+    def __init__(self, pool: Pool, limits: StoreLimits, channels: Channels) -> None:
         self._pool = pool
         self._limits = limits
+        self._channels = channels
         self._queue: asyncio.Queue[Request] = asyncio.Queue()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     @classmethod
     async def open(cls, database_url: str, limits: StoreLimits | None = None) -> Self:
         """Connect and begin to serve; raises no error while the database is away, writing does."""
-        pool = open_pool(database_url, 2, "api-store")
+        pool = open_pool(database_url, WRITERS + 1, "api-store", PLANNED_ONCE)
         await pool.open()
-        opened = cls(pool, limits or StoreLimits())
-        opened._task = asyncio.create_task(opened._serve())
+        channels = Channels(database_url, "api-store")
+        opened = cls(pool, limits or StoreLimits(), channels)
+        opened._tasks = [asyncio.create_task(work) for work in (channels.listen(), *(opened._serve() for _ in range(WRITERS)))]
         return opened
 
     async def close(self) -> None:
         """Stop serving; requests not yet written get `CancelledError`."""
-        if self._task is not None:
-            self._task.cancel()
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
             with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+                await task
         await self._pool.close()
 
     async def write_observations(self, observations: Sequence[NewObservation]) -> list[Written]:
@@ -164,32 +181,111 @@ class ObservationStore:
     async def _write(self, observations: Sequence[NewObservation]) -> list[Written]:
         async for attempt in retrying(GIVE_UP_S):
             with attempt:
-                async with self._pool.connection() as connection, connection.transaction():
-                    return await _write_in(connection, observations, self._limits)
+                async with self._pool.connection() as connection:
+                    if len(observations) <= FEW_ROWS:
+                        return await self._write_few(connection, observations)
+                    async with connection.transaction():
+                        return await self._write_many(connection, observations)
         raise AssertionError("retrying ends by an answer or an error")
 
+    async def _write_few(self, connection: store.Connection, observations: Sequence[NewObservation]) -> list[Written]:
+        """Write rows by one statement; those that it can't place go the long way, which knows why."""
+        now = datetime.now(UTC)
+        channels = await self._channels.get(connection, {o.datastream_id for o in observations})
+        candidates: list[Candidate] = []
+        places: list[int] = []
+        for place, observation in enumerate(observations):
+            channel = channels.get(observation.datastream_id)
+            feature_id = observation.feature_id or (channel.feature_id if channel is not None else None)
+            if channel is not None and feature_id is not None and _misfit(observation, channel, place) is None:
+                candidates.append(_candidate(observation, channel, feature_id, None, now))
+                places.append(place)
+        written = await _insert(connection, candidates, places, self._limits) if candidates else {}
+        left = [place for place in range(len(observations)) if place not in written]
+        if left:
+            self._channels.forget()
+            async with connection.transaction():
+                rest = await self._write_many(connection, [observations[place] for place in left])
+            written |= {place: _at(result, place) for place, result in zip(left, rest, strict=True)}
+            self._channels.forget()
+        return [written[place] for place in range(len(observations))]
 
-async def _write_in(connection: store.Connection, observations: Sequence[NewObservation], limits: StoreLimits) -> list[Written]:
-    now = datetime.now(UTC)
-    channels = await channels_by_id(connection, sorted({o.datastream_id for o in observations}))
-    features = await _features(connection, observations, channels)
-    cursor = await connection.execute(query("make_ids"), {"times": [o.phenomenon_time for o in observations]})
-    ids = [row[0] for row in await cursor.fetchall()]
-    written: list[Written] = []
-    candidates: list[Candidate] = []
-    for place, (observation, observation_id) in enumerate(zip(observations, ids, strict=True)):
-        channel = channels.get(observation.datastream_id)
-        if channel is None:
-            written.append(UnknownDatastreamError(place, observation.datastream_id))
-            continue
-        feature_id = observation.feature_id or channel.feature_id or features.get(channel.thing_id)
-        if feature_id is None:
-            written.append(NoFeatureError(place))
-            continue
-        candidates.append(_candidate(observation, channel, feature_id, observation_id, now))
-        written.append(observation_id)
-    await store.write_rows(connection, candidates, limits)
-    return written
+    async def _write_many(self, connection: store.Connection, observations: Sequence[NewObservation]) -> list[Written]:
+        now = datetime.now(UTC)
+        channels = await self._channels.get(connection, {o.datastream_id for o in observations})
+        features = await _features(connection, observations, channels)
+        there = await _lock_features(connection, {o.feature_id for o in observations if o.feature_id is not None})
+        cursor = await connection.execute(query("make_ids"), {"times": [o.phenomenon_time for o in observations]})
+        ids = [row[0] for row in await cursor.fetchall()]
+        written: list[Written] = []
+        candidates: list[Candidate] = []
+        for place, (observation, observation_id) in enumerate(zip(observations, ids, strict=True)):
+            channel = channels.get(observation.datastream_id)
+            misfit = _misfit(observation, channel, place)
+            if channel is None or misfit is not None:
+                written.append(misfit or UnknownDatastreamError(place, observation.datastream_id))
+                continue
+            if observation.feature_id is not None and observation.feature_id not in there:
+                written.append(UnknownFeatureError(place, observation.feature_id))
+                continue
+            feature_id = observation.feature_id or channel.feature_id or features.get(channel.thing_id)
+            if feature_id is None:
+                written.append(NoFeatureError(place))
+                continue
+            candidates.append(_candidate(observation, channel, feature_id, observation_id, now))
+            written.append(observation_id)
+        try:
+            await store.write_rows(connection, candidates, self._limits)
+        except (RegistryMovedError, psycopg.errors.ForeignKeyViolation) as error:
+            self._channels.forget()
+            raise RegistryMovedError("a Datastream or FeatureOfInterest was deleted meanwhile") from error
+        return written
+
+
+async def _insert(
+    connection: store.Connection, candidates: Sequence[Candidate], places: Sequence[int], limits: StoreLimits
+) -> dict[int, Written]:
+    """Write rows by one statement; gives the ids of those that were written, by place."""
+    flags, tests = judge(candidates, limits.future_s)
+    rows = [
+        _row(candidate, place, flag, packed)
+        for candidate, place, flag, packed in zip(candidates, places, flags.tolist(), tests.tolist(), strict=True)
+    ]
+    cursor = await connection.execute(
+        query("from_json") + query("apply"),
+        {
+            "rows": msgspec.json.encode(rows).decode(),
+            "things": list({c.channel.thing_id for c in candidates}),
+            "datastreams": list({c.channel.datastream_id for c in candidates}),
+            "features": list({c.feature_id for c in candidates}),
+        },
+    )
+    found = await cursor.fetchone()
+    if found is None or found[1] < found[0]:
+        # Some were there already: the long way finds out which copy holds.
+        known = {place for candidate, place in zip(candidates, places, strict=True) if candidate.discriminator is None}
+        return {place: number for place, number in (found[2] or () if found else ()) if place in known}
+    return {place: number for place, number in found[2] or ()}  # noqa: C416 -- pairs are lists
+
+
+def _row(c: Candidate, place: int, flag: int, tests: int) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "place": place, "datastream_id": c.channel.datastream_id, "phenomenon_time": c.time, "received": c.received,
+        "number": c.number, "flag": flag, "tests": tests, "ruleset": RULESET_VERSION, "feature_id": c.feature_id,
+    }  # fmt: skip
+    more = {
+        "phenomenon_end": c.end, "discriminator": c.discriminator, "result_time": c.result_time, "valid_start": c.valid_start,
+        "valid_end": c.valid_end, "result": c.result, "parameters": c.parameters, "quality": c.quality,
+    }  # fmt: skip
+    row.update((name, value) for name, value in more.items() if value is not None)
+    return row
+
+
+async def _lock_features(connection: store.Connection, ids: set[int]) -> set[int]:
+    if not ids:
+        return set()
+    cursor = await connection.execute(query("lock_features"), {"ids": sorted(ids)})
+    return {row[0] for row in await cursor.fetchall()}
 
 
 async def _features(
@@ -204,13 +300,26 @@ async def _features(
     return {row[0]: row[1] for row in await cursor.fetchall()}
 
 
-def _candidate(o: NewObservation, channel: Channel, feature_id: int, observation_id: int, now: datetime) -> Candidate:
+def _misfit(o: NewObservation, channel: Channel | None, place: int) -> Written | None:
+    if channel is None or (channel.parts is not None) != o.multi:
+        return UnknownDatastreamError(place, o.datastream_id)
+    if channel.parts is not None and not _has_all_parts(o.result, channel.parts):
+        return RefusedObservationError(place, f"result must be an array of {len(channel.parts)} elements")
+    return None
+
+
+def _has_all_parts(result: Any, parts: Sequence[object]) -> bool:
+    return isinstance(result, list) and len(cast("list[Any]", result)) == len(parts)
+
+
+def _candidate(o: NewObservation, channel: Channel, feature_id: int, observation_id: int | None, now: datetime) -> Candidate:
     is_number = isinstance(o.result, int | float) and not isinstance(o.result, bool)
     # An integer that a float can't hold keeps its text beside the number.
     exact = is_number and not (isinstance(o.result, int) and abs(o.result) > EXACT_INTEGER)
     return Candidate(
         channel=channel, time=o.phenomenon_time, end=o.phenomenon_end, received=now, number=float(o.result) if is_number else None,
-        result=None if exact or o.result is None else dump_json(o.result), missing=o.result is None, result_time=o.result_time,
+        result=None if exact or o.result is None else dump_json(o.result), missing=o.result is None,
+        numbers=numbers_of(o.result) if o.multi else (), result_time=o.result_time,
         valid_start=o.valid_start, valid_end=o.valid_end, parameters=dump_json(dict(o.parameters)) if o.parameters else None,
         quality=dump_json(o.quality) if o.quality is not None else None, feature_id=feature_id, id=observation_id,
         discriminator=o.discriminator if o.discriminator is not None else observation_id,

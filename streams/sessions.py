@@ -25,16 +25,18 @@ TRANSIENT = (RegistryMovedError, psycopg.OperationalError, psycopg.InterfaceErro
 
 # A frozen owner of a row lock must not hold up the region: PostgreSQL ends its transaction.
 OPTIONS = "-c statement_timeout=60s -c lock_timeout=15s -c idle_in_transaction_session_timeout=10s -c jit=off"
+# Statements of many parts cost more to plan than to run; nothing in them depends on their parameters' values.
+PLANNED_ONCE = "-c plan_cache_mode=force_generic_plan"
 
 
 async def _prepare(connection: Connection) -> None:
     await stage.create(connection)
 
 
-def open_pool(database_url: str, size: int, name: str) -> Pool:
-    """Make a pool of writing connections; the caller opens and closes it."""
+def open_pool(database_url: str, size: int, name: str, options: str = "") -> Pool:
+    """Make a pool of writing connections with these `options` besides; the caller opens and closes it."""
     return AsyncConnectionPool(
-        conninfo_for(database_url, process=name, options=OPTIONS),
+        conninfo_for(database_url, process=name, options=f"{OPTIONS} {options}".strip()),
         kwargs={"autocommit": True, "prepare_threshold": 1},
         min_size=1,
         max_size=size,

@@ -58,7 +58,7 @@ async def write_rows(connection: Connection, candidates: Sequence[Candidate], li
     if len(await cursor.fetchall()) < len(ids):
         raise RegistryMovedError("a Datastream of the batch was deleted")
     await stage.fill(connection, candidates, *judge(candidates, limits.future_s))
-    cursor = await connection.execute(query("apply"))
+    cursor = await connection.execute(query("from_stage") + query("apply"))
     counts = await cursor.fetchone()
     assert counts is not None
     if counts[1] < counts[0]:
