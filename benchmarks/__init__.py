@@ -1,0 +1,1 @@
+"""Benchmarks: the road beside its limits, in one run."""
