@@ -144,7 +144,7 @@ def _children(plan: Plan, places: Places, accounts: ProcessAccounts) -> list[Chi
     }
     # tansu lets a worker wait for half its session timeout before it joins, and forgets everything at its end
     in_memory = plan.servers == "embedded"
-    log = {"GRENZREGION_LOG_IN_MEMORY": "true", "GRENZREGION_SESSION_TIMEOUT_S": "2"} if in_memory else {}
+    log = {"GRENZREGION_LOG_IN_MEMORY": "true", "GRENZREGION_SESSION_TIMEOUT_S": "4"} if in_memory else {}
     children = [child("api", ["api"], None, api, port=plan.http_port)]
     for number in range(1, plan.workers + 1):
         name = f"worker-{number}"
