@@ -1,10 +1,13 @@
 """Who may do what: writing needs the bearer token; without it a reader sees public Things only (decisions.md 8).
 
+Clients of SensorThings that know HTTP Basic alone (FROST's, stapy) send the token as the password, with any user.
+
 `auth` off makes every request a writer's, which is why it is refused unless the API listens on loopback.
 """
 
 from __future__ import annotations
 
+import base64
 import hmac
 import ipaddress
 import os
@@ -18,6 +21,7 @@ from api.errors import UnauthorizedError
 
 TOKEN_FILE = "token"  # noqa: S105 -- a file's name, no password
 _SCHEME = "bearer"
+_BASIC = "basic"
 _TOKEN_BYTES = 32
 
 
@@ -94,7 +98,7 @@ class Guard:
     def sees_private(self, headers: Headers) -> bool:
         """Tell whether a reader sees private Things too; a wrong token raises `UnauthorizedError`.
 
-        Another scheme than Bearer is a proxy's business and counts as no token.
+        Another scheme, and Basic with another password, is a proxy's business and counts as no token.
         """
         return self.token is None or self._has_token(headers)
 
@@ -105,9 +109,21 @@ class Guard:
 
     def _has_token(self, headers: Headers) -> bool:
         scheme, _, given = headers.get("authorization", "").partition(" ")
-        if self.token is None or scheme.lower() != _SCHEME:
+        if self.token is None:
+            return False
+        if scheme.lower() == _BASIC:
+            return hmac.compare_digest(_password(given.strip()), self.token)
+        if scheme.lower() != _SCHEME:
             return False
         # Header values arrive as Latin-1; a comparison in constant time needs bytes.
         if not hmac.compare_digest(given.strip().encode("latin-1", "replace"), self.token):
             raise UnauthorizedError("this token is wrong")
         return True
+
+
+def _password(credentials: str) -> bytes:
+    """Give the password of Basic credentials (RFC 7617), empty where they are none."""
+    try:
+        return base64.b64decode(credentials.encode("latin-1", "replace"), validate=True).partition(b":")[2]
+    except ValueError:
+        return b""

@@ -73,6 +73,22 @@ def test_only_the_token_sees_private_things() -> None:
         guard.sees_private(bearer("wrong"))
 
 
+def test_the_token_may_come_as_the_password_of_http_basic() -> None:
+    guard = Guard.of(auth=True, token="right", host="127.0.0.1")
+    for credentials in ("YW55Ym9keTpyaWdodA==", "OnJpZ2h0"):  # anybody:right, :right
+        guard.require_writer(Headers({"authorization": f"Basic {credentials}"}))
+        assert guard.sees_private(Headers({"authorization": f"basic {credentials}"}))
+
+
+@pytest.mark.parametrize("credentials", ["YW55Ym9keTp3cm9uZw==", "cmlnaHQ=", "cmlnaHQ6", "right", "é", ""])
+def test_other_basic_credentials_write_nothing(credentials: str) -> None:
+    guard = Guard.of(auth=True, token="right", host="127.0.0.1")
+    headers = Headers({"authorization": f"Basic {credentials}"})
+    assert not guard.sees_private(headers)
+    with pytest.raises(UnauthorizedError):
+        guard.require_writer(headers)
+
+
 def test_with_authentication_off_everybody_writes_and_sees_all() -> None:
     guard = Guard.of(auth=False, token="", host="127.0.0.1")
     guard.require_writer(Headers({}))
