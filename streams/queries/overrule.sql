@@ -9,7 +9,9 @@ WITH contender AS (
               epoch DESC NULLS LAST, seq DESC NULLS LAST, item DESC NULLS LAST, coalesce(result, number::text) DESC NULLS LAST, received
 ),
 beaten AS (
-    SELECT c.*, o.id, o.number AS old_number, o.result AS old_result, o.flag AS old_flag
+    SELECT c.*, o.id, o.number AS old_number, o.result AS old_result, o.flag AS old_flag,
+           o.phenomenon_end AS old_end, o.tests AS old_tests, o.ruleset AS old_ruleset, o.feature_id AS old_feature_id,
+           o.parameters AS old_parameters
       FROM contender c JOIN observation o
         ON o.datastream_id = c.datastream_id AND o.phenomenon_time = c.phenomenon_time AND o.discriminator = c.discriminator
        AND o.phenomenon_time BETWEEN (SELECT min(phenomenon_time) FROM stage) AND (SELECT max(phenomenon_time) FROM stage)
@@ -44,4 +46,6 @@ news AS (
     INSERT INTO stored_outbox (payload)
     SELECT convert_to('{"version":1,"changed":[' || string_agg(id::text, ',') || ']}', 'UTF8') FROM visible HAVING count(*) > 0
 )
-SELECT datastream_id, phenomenon_time FROM visible
+SELECT datastream_id, phenomenon_time FROM beaten
+ WHERE (number, result, flag, phenomenon_end, tests, ruleset, feature_id, parameters::jsonb)
+       IS DISTINCT FROM (old_number, old_result::text, old_flag, old_end, old_tests, old_ruleset, old_feature_id, old_parameters)

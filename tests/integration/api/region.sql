@@ -32,8 +32,10 @@ SELECT 1000 + k, 2, t, t + interval '15 min', k, t, r::json, 2, 0, 1, 1, CASE WH
 INSERT INTO observation (id, datastream_id, phenomenon_time, received, number, flag, tests, ruleset, feature_id)
 SELECT observation_id(t), d, t, t, n, 1, 1, 1, f FROM (VALUES (4, 99, 2), (5, 98, 1)) v (d, n, f), (SELECT timestamptz '2026-03-01Z' AS t) z;
 INSERT INTO datastream_summary (datastream_id, n, first_time, last_time, end_time, latest_id, latest_discriminator, latest_number,
-                                latest_result, latest_flag, result_first, result_last, changed)
-SELECT datastream_id, count(*), min(phenomenon_time), max(phenomenon_time), max(coalesce(phenomenon_end, phenomenon_time)),
-       (array_agg(id ORDER BY phenomenon_time DESC))[1], (array_agg(discriminator ORDER BY phenomenon_time DESC))[1], NULL, NULL, 1,
-       min(result_time), max(result_time), now()
-  FROM observation GROUP BY datastream_id;
+                                latest_result, latest_flag, latest_end, latest_result_time, latest_tests, latest_ruleset,
+                                latest_feature_id, latest_parameters, latest_quality, result_first, result_last, changed)
+SELECT a.datastream_id, n, first_time, phenomenon_time, end_time, id, discriminator, number, result, flag, phenomenon_end, result_time, tests,
+       ruleset, feature_id, parameters, quality, result_first, result_last, now()
+  FROM (SELECT datastream_id, count(*) AS n, min(phenomenon_time) AS first_time, max(coalesce(phenomenon_end, phenomenon_time)) AS end_time,
+               min(result_time) AS result_first, max(result_time) AS result_last FROM observation GROUP BY datastream_id) a
+  JOIN (SELECT DISTINCT ON (datastream_id) * FROM observation ORDER BY datastream_id, phenomenon_time DESC) o USING (datastream_id);
