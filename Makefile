@@ -16,10 +16,10 @@ run:
 	@scripts/environment run
 	@.venv/bin/python -m grenzregion up $(ARGS)
 
-# Without ARGS the whole suite.
+# Without ARGS the whole suite; then the pure modules ([tool.coverage]) must be covered to the last branch.
 test:
 	@scripts/environment test
-	@.venv/bin/python -m pytest $(ARGS)
+	@.venv/bin/python -m pytest $(or $(ARGS),--cov)
 
 lint:
 	@scripts/environment dev
