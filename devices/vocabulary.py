@@ -20,7 +20,7 @@ class Flag(enum.IntEnum):
 
 
 # A msgspec Struct instead of a dataclass: the road makes 40,000 of these a second, and a frozen dataclass costs ten times as much.
-class Reading(msgspec.Struct, frozen=True, kw_only=True):
+class Reading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One reading of a message, decoded but not yet judged (decisions.md 1).
 
     `index` is its place in the message. `time` is aware UTC: the instant, or the start of an interval whose end is `end`.

@@ -16,7 +16,7 @@ STORED_TOPIC = "readings.stored"
 BATCH_VERSION = 1
 
 
-class RawMessage(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+class RawMessage(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False):
     """One MQTT message as the bridge saw it.
 
     `received_us` is Unix time in microseconds (UTC) of the bridge's first sight. `epoch`, `seq` and `first` are the MQTT 5 user
