@@ -25,10 +25,12 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
     box: tuple[float, float, float, float] = (NAN, NAN, NAN, NAN)
     moving: bool = False
     feature_id: int | None = None
+    # Of a MultiDatastream: for each part of its results the spans (fail low, high, suspect low, high). None: a Datastream.
+    parts: tuple[tuple[float, ...], ...] | None = None
 
 
-# Structs instead of dataclasses: 40,000 of these are made a second.
-class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+# Structs instead of dataclasses, and unseen by the garbage collector: 40,000 of these are made a second.
+class Candidate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One row to be stored, before its flag is known; columns as in infra/migrations/0002. Times aware UTC, JSON as text."""
 
     channel: Channel
@@ -37,6 +39,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     number: float | None
     result: str | None = None
     missing: bool = False
+    numbers: tuple[float, ...] = ()  # of a MultiDatastream's result, NaN where a part is none
     end: datetime | None = None
     result_time: datetime | None = None
     valid_start: datetime | None = None

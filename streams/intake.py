@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -16,7 +16,7 @@ from devices import topics, units
 from devices.decoders.select import decode
 from devices.vocabulary import Decoded, Reading, Refused, UndecodableError
 from ingest_mqtt.contract import RawMessage
-from streams.candidate import Candidate, Channel
+from streams.candidate import NAN, Candidate, Channel
 from streams.registry import Registry
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -183,7 +183,8 @@ def _candidate(reading: Reading, channel: Channel, received: datetime, source: S
     epoch, seq = source.identity or (None, None)
     return Candidate(
         channel=channel, time=reading.time, end=reading.end, received=received, number=number, result=result,
-        missing=reading.value is None, position=reading.position, parameters=parameters, feature_id=channel.feature_id,
+        missing=reading.value is None, numbers=numbers_of(reading.value),
+        position=reading.position, parameters=parameters, feature_id=channel.feature_id,
         epoch=epoch, seq=seq, item=reading.index, message=source.place,
     )  # fmt: skip
 
@@ -191,8 +192,9 @@ def _candidate(reading: Reading, channel: Channel, received: datetime, source: S
 def _value(reading: Reading, channel: Channel) -> tuple[float | None, str | None, str | None]:
     """Split into number, JSON of any other result, and JSON of the parameters; raises `units.UnitError`."""
     value, parameters = reading.value, reading.parameters
-    if isinstance(value, list):
-        raise units.UnitError("wrong_type", "an array is a result of a MultiDatastream only")
+    if isinstance(value, list) or channel.parts is not None:
+        check_parts(value, reading.unit, channel)
+        return None, dump_json(value) if value is not None else None, dump_json(parameters) if parameters else None
     number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
     if reading.unit is not None and reading.unit != channel.unit:
         conversion = units.converter(reading.unit, channel.unit)
@@ -201,6 +203,25 @@ def _value(reading: Reading, channel: Channel) -> tuple[float | None, str | None
             number = conversion.convert(number)
     result = dump_json(value) if number is None and value is not None else None
     return number, result, dump_json(parameters) if parameters else None
+
+
+def check_parts(value: Any, unit: str | None, channel: Channel) -> None:
+    """Check the result of a MultiDatastream, None or an array with a part for each ObservedProperty; raises `units.UnitError`."""
+    if channel.parts is None:
+        raise units.UnitError("wrong_type", "an array is a result of a MultiDatastream only")
+    if value is not None and (not isinstance(value, list) or len(cast("list[Any]", value)) != len(channel.parts)):
+        raise units.UnitError("wrong_type", f"a result of this MultiDatastream is an array of {len(channel.parts)} elements")
+    if unit is not None:
+        raise units.UnitError("wrong_unit", "a MultiDatastream has units of its own: leave unit out")
+
+
+def numbers_of(value: Any) -> tuple[float, ...]:
+    """Give the parts of an array as numbers, NaN for what is none; empty for a value that is no array."""
+    if not isinstance(value, list):
+        return ()
+    return tuple(
+        float(part) if isinstance(part, int | float) and not isinstance(part, bool) else NAN for part in cast("list[Any]", value)
+    )
 
 
 # json of the standard library: msgspec would write a NUL or a lone surrogate as PostgreSQL can't read it

@@ -39,6 +39,8 @@ def judge(
         ),
         "timing_gap": tests.ahead_of_time(column(lambda c: (c.time - c.received).total_seconds()), future_limit_s),
     }
+    if any(c.numbers for c in candidates):
+        flags["gross_range"] = np.maximum(flags["gross_range"], _gross_range_of_parts(candidates))
     if any(c.position is not None for c in candidates):
         flags["location"] = _location(column)
     packed = np.zeros(len(candidates), dtype=np.int64)
@@ -55,6 +57,16 @@ def aggregate_flag(flags: Mapping[str, npt.NDArray[np.int8]], missing: npt.NDArr
     open_verdict = np.any([flags[name] == Flag.NOT_EVALUATED for name in MANDATORY], axis=0)
     verdict = np.where((worst <= Flag.GOOD) & open_verdict, Flag.NOT_EVALUATED, worst)
     return np.where(missing, Flag.MISSING, verdict).astype(np.int8)
+
+
+def _gross_range_of_parts(candidates: Sequence[Candidate]) -> tests.Flags:
+    """Give the worst verdict on the parts of each MultiDatastream's result, 0 for all other candidates."""
+    places = np.array([place for place, c in enumerate(candidates) for _ in c.numbers], dtype=np.intp)
+    numbers = np.array([number for c in candidates for number in c.numbers], dtype=np.float64)
+    spans = np.array([span for c in candidates if c.numbers for span in c.channel.parts or ()], dtype=np.float64).reshape(-1, 4)
+    worst = np.zeros(len(candidates), dtype=np.int8)
+    np.maximum.at(worst, places, tests.gross_range(numbers, spans[:, 0], spans[:, 1], spans[:, 2], spans[:, 3]))
+    return worst
 
 
 def _location(column: Callable[[Callable[[Candidate], float | None]], tests.Floats]) -> tests.Flags:

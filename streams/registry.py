@@ -61,7 +61,7 @@ def _by_device(rows: Iterable[TupleRow]) -> dict[DeviceKey, dict[str, Channel]]:
 
 
 def _channel(row: TupleRow) -> Channel:
-    _, _, _, datastream_id, thing_id, unit, fail, suspect, place, properties, feature_id = row
+    _, _, _, datastream_id, thing_id, unit, fail, suspect, place, properties, feature_id, parts = row
     properties = cast("dict[str, Any]", properties or {})
     fail_low, fail_high = _span(fail, 2)
     suspect_low, suspect_high = _span(suspect, 2)
@@ -84,6 +84,7 @@ def _channel(row: TupleRow) -> Channel:
         box=(west, south, east, north),
         moving=moving,
         feature_id=feature_id,
+        parts=None if parts is None else tuple((*_span(fail, 2), *_span(suspect, 2)) for fail, suspect in parts),
     )
 
 

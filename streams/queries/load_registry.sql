@@ -2,12 +2,18 @@
 SELECT t.tenant, t.device, d.channel, d.id, t.id, d.unit_of_measurement ->> 'definition',
        coalesce(d.properties -> 'fail_span', p.properties -> 'fail_span'),
        coalesce(d.properties -> 'suspect_span', p.properties -> 'suspect_span'),
-       l.location, t.properties, l.feature_id
+       l.location, t.properties, l.feature_id, parts.spans
   FROM datastream d
   JOIN thing t ON t.id = d.thing_id
-  JOIN observed_property p ON p.id = d.observed_property_id
+  LEFT JOIN observed_property p ON p.id = d.observed_property_id
   LEFT JOIN LATERAL (SELECT location.location, location.feature_id FROM thing_location tl JOIN location ON location.id = tl.location_id
                       WHERE tl.thing_id = t.id
                       ORDER BY (encoding_type IN ('application/geo+json', 'application/vnd.geo+json')) DESC, location.id LIMIT 1) AS l ON true
+  -- Of a MultiDatastream: [fail span, suspect span] for each part of its results.
+  LEFT JOIN LATERAL (SELECT jsonb_agg(jsonb_build_array(coalesce(nullif(d.properties -> 'fail_span' -> (m.rank - 1), 'null'), part.properties -> 'fail_span'),
+                                                        coalesce(nullif(d.properties -> 'suspect_span' -> (m.rank - 1), 'null'), part.properties -> 'suspect_span'))
+                                      ORDER BY m.rank) AS spans
+                       FROM multi_datastream_observed_property m JOIN observed_property part ON part.id = m.observed_property_id
+                      WHERE m.multi_datastream_id = d.id) AS parts ON d.unit_of_measurements IS NOT NULL
  WHERE (%(ids)s::bigint[] IS NULL AND t.device IS NOT NULL AND d.channel IS NOT NULL OR d.id = ANY (%(ids)s))
    AND (%(tenants)s::text[] IS NULL OR (t.tenant, t.device) IN (SELECT * FROM unnest(%(tenants)s::text[], %(devices)s::text[])))

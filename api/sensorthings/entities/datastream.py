@@ -7,7 +7,7 @@ from api.sensorthings.entities.model import Backward, EntitySet, Forward, Hidden
 DATASTREAM = EntitySet(
     name="Datastreams",
     singular="Datastream",
-    table="datastream",
+    table="single_datastream",
     properties=(
         Property(name="name", kind=Kind.STRING, columns=("name",), mandatory=True),
         Property(name="description", kind=Kind.STRING, columns=("description",), mandatory=True),

@@ -31,6 +31,7 @@ class Property:
     """A property of an entity: the standard's name, its kind and the columns of the view that hold it.
 
     `mandatory`: a create without it is refused. `writable` False: derived by the platform, input is ignored.
+    `default` is what a create that leaves it out gets, and the only value there is.
     `members` serves sub-properties from numeric columns of their own: `parameters/qc` is the column `flag`.
     """
 
@@ -39,6 +40,7 @@ class Property:
     columns: tuple[str, ...]
     mandatory: bool = False
     writable: bool = True
+    default: str = ""
     members: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
@@ -65,7 +67,25 @@ class Through:
     other: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranked(Through):
+    """To many in an order of their own: the reading view `view` has the target's columns, those of `table`, and a column `rank`."""
+
+    view: str
+
+
 Join = Forward | Backward | Through
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alternative:
+    """One of two relations over the same column, of which only one leads somewhere.
+
+    An entity whose `column` has a value has the `usual` one, without a look at the target.
+    """
+
+    column: str
+    usual: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +99,7 @@ class Navigation:
     target: str
     join: Join
     mandatory: bool = False
+    alternative: Alternative | None = None
 
     @property
     def many(self) -> bool:

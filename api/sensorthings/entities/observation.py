@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from api.sensorthings.entities.model import EntitySet, Forward, Hidden, Kind, Navigation, Property
+from api.sensorthings.entities.model import Alternative, EntitySet, Forward, Hidden, Kind, Navigation, Property
 
 OBSERVATION = EntitySet(
     name="Observations",
@@ -25,7 +25,19 @@ OBSERVATION = EntitySet(
         ),
     ),
     navigations=(
-        Navigation(name="Datastream", target="Datastreams", join=Forward(column="datastream_id"), mandatory=True),
+        # Either of the two is mandatory; the results of a MultiDatastream are arrays, never numbers.
+        Navigation(
+            name="Datastream",
+            target="Datastreams",
+            join=Forward(column="datastream_id"),
+            alternative=Alternative(column="number", usual=True),
+        ),
+        Navigation(
+            name="MultiDatastream",
+            target="MultiDatastreams",
+            join=Forward(column="datastream_id"),
+            alternative=Alternative(column="number", usual=False),
+        ),
         Navigation(name="FeatureOfInterest", target="FeaturesOfInterest", join=Forward(column="feature_id")),
     ),
     hidden=Hidden(view="hidden_datastream", column="datastream_id"),

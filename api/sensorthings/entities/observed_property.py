@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.sensorthings.entities.model import Backward, EntitySet, Kind, Navigation, Property
+from api.sensorthings.entities.model import Backward, EntitySet, Kind, Navigation, Property, Through
 
 OBSERVED_PROPERTY = EntitySet(
     name="ObservedProperties",
@@ -14,5 +14,12 @@ OBSERVED_PROPERTY = EntitySet(
         Property(name="description", kind=Kind.STRING, columns=("description",), mandatory=True),
         Property(name="properties", kind=Kind.OBJECT, columns=("properties",)),
     ),
-    navigations=(Navigation(name="Datastreams", target="Datastreams", join=Backward(column="observed_property_id")),),
+    navigations=(
+        Navigation(name="Datastreams", target="Datastreams", join=Backward(column="observed_property_id")),
+        Navigation(
+            name="MultiDatastreams",
+            target="MultiDatastreams",
+            join=Through(table="multi_datastream_observed_property", own="observed_property_id", other="multi_datastream_id"),
+        ),
+    ),
 )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from api.sensorthings.entities.datastream import DATASTREAM
 from api.sensorthings.entities.feature_of_interest import FEATURE_OF_INTEREST
 from api.sensorthings.entities.historical_location import HISTORICAL_LOCATION
 from api.sensorthings.entities.location import LOCATION
-from api.sensorthings.entities.model import EntitySet, Navigation
+from api.sensorthings.entities.model import EntitySet, Navigation, Ranked
+from api.sensorthings.entities.multi_datastream import MULTI_DATASTREAM
 from api.sensorthings.entities.observation import OBSERVATION
 from api.sensorthings.entities.observed_property import OBSERVED_PROPERTY
 from api.sensorthings.entities.sensor import SENSOR
@@ -20,6 +22,7 @@ ENTITY_SETS: tuple[EntitySet, ...] = (
     LOCATION,
     HISTORICAL_LOCATION,
     DATASTREAM,
+    MULTI_DATASTREAM,
     SENSOR,
     OBSERVED_PROPERTY,
     OBSERVATION,
@@ -36,4 +39,7 @@ def entity_set(name: str) -> EntitySet | None:
 
 def target_of(navigation: Navigation) -> EntitySet:
     """Give the entity set that a relation leads to."""
-    return _BY_NAME[navigation.target.lower()]
+    target = _BY_NAME[navigation.target.lower()]
+    if isinstance(navigation.join, Ranked):
+        return replace(target, table=navigation.join.view, default_order=("rank",))
+    return target

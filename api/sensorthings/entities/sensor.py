@@ -15,6 +15,9 @@ SENSOR = EntitySet(
         Property(name="metadata", kind=Kind.JSON, columns=("metadata",), mandatory=True),
         Property(name="properties", kind=Kind.OBJECT, columns=("properties",)),
     ),
-    navigations=(Navigation(name="Datastreams", target="Datastreams", join=Backward(column="sensor_id")),),
+    navigations=(
+        Navigation(name="Datastreams", target="Datastreams", join=Backward(column="sensor_id")),
+        Navigation(name="MultiDatastreams", target="MultiDatastreams", join=Backward(column="sensor_id")),
+    ),
     hidden=Hidden(view="hidden_sensor"),
 )

@@ -21,6 +21,7 @@ THING = EntitySet(
         ),
         Navigation(name="HistoricalLocations", target="HistoricalLocations", join=Backward(column="thing_id")),
         Navigation(name="Datastreams", target="Datastreams", join=Backward(column="thing_id")),
+        Navigation(name="MultiDatastreams", target="MultiDatastreams", join=Backward(column="thing_id")),
     ),
     hidden=Hidden(view="hidden_thing"),
 )

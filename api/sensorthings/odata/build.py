@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from psycopg import sql
 from psycopg.sql import Composable
 
-from api.sensorthings.entities.model import Backward, EntitySet, Forward, Hidden, Navigation, Through
+from api.sensorthings.entities.model import Backward, EntitySet, Forward, Hidden, Navigation, Ranked, Through
 from api.sensorthings.odata.limits import Limits
 from api.sensorthings.odata.statement import Parameter
 from api.sensorthings.wire.model import Wire
@@ -98,7 +98,17 @@ def related(navigation: Navigation, target: str, own_id: Composable, own: str | 
             return sql.SQL("{} = {}").format(column(target, "id"), column(own or "", name))
         case Backward(column=name):
             return sql.SQL("{} = {}").format(column(target, name), own_id)
+        case Ranked(own=mine):
+            return sql.SQL("{} = {}").format(column(target, mine), own_id)
         case Through(table=table, own=mine, other=other):
             pairs = sql.SQL("SELECT {} FROM {} WHERE {} = {}")
             found = pairs.format(sql.Identifier(other), view(table), sql.Identifier(mine), own_id)
             return sql.SQL("{} IN ({})").format(column(target, "id"), found)
+
+
+def linked(join: Through, pair: str, target: str, own_id: Composable) -> list[Composable]:
+    """Give the conditions under which row `pair` of the link table connects the entity with id `own_id` to row `target`."""
+    return [
+        sql.SQL("{} = {}").format(column(pair, join.own), own_id),
+        sql.SQL("{} = {}").format(column(target, "id"), column(pair, join.other)),
+    ]

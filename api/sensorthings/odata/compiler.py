@@ -9,7 +9,7 @@ from __future__ import annotations
 from psycopg import sql
 from psycopg.sql import Composable
 
-from api.sensorthings.entities.model import Kind, Property
+from api.sensorthings.entities.model import Backward, Kind, Property
 from api.sensorthings.odata.build import Abilities, Access, Build
 from api.sensorthings.odata.errors import MalformedQueryError
 from api.sensorthings.odata.limits import Limits
@@ -53,7 +53,8 @@ class _Compiler:
     def _collection(self) -> Composable:
         build, stages, options = self._build, self._resource.stages, self._request.options
         last, before = stages[-1], stages[:-1]
-        parent = id_of(build, before) if before and last.entity.day_column and before[-1].entity.name == "Datastreams" else None
+        of_one = last.navigation is not None and last.navigation.join == Backward(column="datastream_id")
+        parent = id_of(build, before) if before and last.entity.day_column and of_one else None
         collection = Collection(
             entity=last.entity,
             scope=lambda alias: meant(build, stages, alias),

@@ -22,6 +22,7 @@ from api.sensorthings.wire.model import Row, Selection
 _BIGINT = sql.SQL("{}::bigint")
 _TEXT = sql.SQL("{}::text")
 _SUMMARY = "datastream_summary"
+_OF_DATASTREAM = Forward(column="datastream_id")
 
 Scope = Callable[[str], list[Composable]]
 Finish = Callable[[Composable, Composable | None, Composable], Composable]  # of items, count and link to the next page
@@ -209,7 +210,7 @@ class Pages:
         if condition is None:
             return True
         paths = [resolve(path, collection.entity, self._build.wire.id_names, "$filter") for path in paths_of(condition)]
-        return all(named.navigations and named.navigations[0].name == "Datastream" for named in paths)
+        return all(named.navigations and named.navigations[0].join == _OF_DATASTREAM for named in paths)
 
     def _is_latest(self, collection: Collection) -> bool:
         """Whether only the latest Observation of a Datastream is asked for, which its summary knows."""

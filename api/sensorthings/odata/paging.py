@@ -49,8 +49,9 @@ def order(build: Build, entity: EntitySet, alias: str, options: Options, where: 
     for item in options.orderby:
         keys.extend(_keys(conditions, item, where))
     if not options.orderby:
-        times = _CASTS[Type.TIME]
-        keys.extend(Key(sql=column(alias, n), cast=times, descending=False, nullable=False) for n in entity.default_order)
+        for name in entity.default_order:
+            cast = _CASTS[Type.TIME] if name == entity.day_column else _NUMBERS["bigint"]
+            keys.append(Key(sql=column(alias, name), cast=cast, descending=False, nullable=False))
     own = column(alias, "id")
     if any(key.sql == own for key in keys):
         return keys

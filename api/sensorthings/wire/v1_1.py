@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from psycopg import sql
 from psycopg.sql import Composable
 
-from api.sensorthings.entities.model import EntitySet, Kind, Navigation, Property
+from api.sensorthings.entities.model import EntitySet, Forward, Kind, Navigation, Property
+from api.sensorthings.entities.schema import target_of
 from api.sensorthings.wire.model import Expanded, Row, Selection
 from api.sensorthings.wire.text import Text, or_nothing, text, total
 from streams.contract import TESTS
@@ -39,7 +40,7 @@ class WireV11:
         opened = frozenset(name for name, _ in expanded)
         members = [*self._head(entity, row, selection), *self._properties(entity, row, selection)]
         members.extend(
-            text(f',"{n.name}@iot.navigationLink":"', self._own(entity, row), f'/{n.name}"')
+            self._navigation_link(entity, row, n)
             for n in entity.navigations
             if n.name not in opened and (selection is None or n.name in selection.navigations)
         )
@@ -72,6 +73,19 @@ class WireV11:
                 member = text(or_nothing(member))
             members.append(member)
         return members
+
+    def _navigation_link(self, entity: EntitySet, row: Row, navigation: Navigation) -> Text:
+        link = text(f',"{navigation.name}@iot.navigationLink":"', self._own(entity, row), f'/{navigation.name}"')
+        either = navigation.alternative
+        if either is None or not isinstance(navigation.join, Forward):
+            return link
+        there = sql.SQL("EXISTS (SELECT FROM {} WHERE id = {})").format(
+            sql.Identifier("read", target_of(navigation).table), row.column(navigation.join.column)
+        )
+        condition = sql.SQL("{} IS NOT NULL OR {}" if either.usual else "{} IS NULL AND {}").format(
+            row.column(either.column), there
+        )
+        return text(sql.SQL("CASE WHEN {} THEN {} ELSE '' END").format(condition, link.compose()))
 
     def _own(self, entity: EntitySet, row: Row) -> Text:
         return text(f"{self._root}/{entity.name}(", row.id, ")")

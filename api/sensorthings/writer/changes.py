@@ -9,6 +9,7 @@ from typing import Any, cast
 from api.errors import InvalidEntityError
 from api.sensorthings.entities.model import EntitySet, Forward, Property
 from api.sensorthings.entities.schema import target_of
+from api.sensorthings.writer.multi_datastream import check_changed
 from api.sensorthings.writer.plan import Existing
 from api.sensorthings.writer.planner import ID, IGNORED, reference
 from api.sensorthings.writer.values import column_values
@@ -39,6 +40,7 @@ def read_change(entity_set: EntitySet, body: Any, *, number: int, stored: Mappin
             _check_same(value, number)
         elif not name.endswith(IGNORED):
             links |= _link(entity_set, name, value)
+    check_changed(entity_set, values, stored)
     # Another encodingType must suit the place that stays.
     for prop in entity_set.properties:
         if "encodingType" in given and prop.name in {"location", "feature"} and prop.name not in given:

@@ -17,7 +17,7 @@ from psycopg import errors as pg
 from api.database import Pool, statement
 from api.errors import ApiError, InvalidEntityError, UnknownEntityError
 from api.sensorthings.writer.plan import Existing, Plan, Row, Target
-from api.sensorthings.writer.rows import ORDER, Ids, no_feature, write_rows
+from api.sensorthings.writer.rows import ORDER, Ids, no_feature, set_of, write_rows
 from api.store import Store
 from streams.contract import NewObservation, NoFeatureError, RefusedObservationError, UnknownDatastreamError
 
@@ -81,7 +81,7 @@ def _needs_rows(plan: Plan) -> bool:
     """Tell whether a transaction of our own is needed: the store itself looks for the Datastream of an Observation."""
     if plan.pairs or plan.moves or any(plan.rows.get(name) for name in ORDER):
         return True
-    return any(e.entity_set != "Datastreams" for e in plan.existing)
+    return any(e.entity_set not in {"Datastreams", "MultiDatastreams"} for e in plan.existing)
 
 
 def _observation(row: Row, ids: Ids, now: datetime) -> NewObservation:
@@ -89,6 +89,7 @@ def _observation(row: Row, ids: Ids, now: datetime) -> NewObservation:
     feature = row.links.get("feature_id")
     return NewObservation(
         datastream_id=ids.of(row.links["datastream_id"]),
+        multi=row.links["datastream_id"].entity_set == "MultiDatastreams",
         phenomenon_time=values.get("phenomenon_time", now),
         phenomenon_end=values.get("phenomenon_end"),
         result=values["number"],
@@ -106,9 +107,10 @@ def _refused(row: Row, error: UnknownDatastreamError | NoFeatureError | RefusedO
         return no_feature(row)
     if isinstance(error, RefusedObservationError):
         return InvalidEntityError(f"the database refuses this Observation: {error}", field=row.path or None)
-    message = f"there is no Datastream {error.datastream_id}"
     datastream = row.links["datastream_id"]
+    singular = set_of(datastream.entity_set).singular
+    message = f"there is no {singular} {error.datastream_id}"
     if isinstance(datastream, Existing) and not datastream.path:
         return UnknownEntityError(message)
-    field = datastream.path if isinstance(datastream, Existing) else "Datastream"
+    field = datastream.path if isinstance(datastream, Existing) else singular
     return InvalidEntityError(f"{field}: {message}", field=field)

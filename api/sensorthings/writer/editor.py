@@ -81,8 +81,10 @@ async def _check_unused(connection: AsyncConnection[Any], number: int) -> None:
 
 async def _check_allowed(connection: AsyncConnection[Any], entity: Existing, change: Change, stored: Mapping[str, Any]) -> None:
     """Refuse what would make stored readings mean something else (decisions.md 9 and 18)."""
-    unit = change.values.get("unit_of_measurement")
-    changes_unit = unit is not None and unit != stored["unit_of_measurement"]
+    changes_unit = any(
+        change.values.get(column) is not None and change.values[column] != stored[column]
+        for column in ("unit_of_measurement", "unit_of_measurements")
+    )
     changes_zone = entity.entity_set == "Things" and "properties" in change.names and _zone(change) != stored["timezone"]
     if not changes_unit and not changes_zone:
         return

@@ -16,6 +16,7 @@ from api.errors import InvalidEntityError
 from api.sensorthings.entities.model import Backward, EntitySet, Forward, Navigation, Through
 from api.sensorthings.entities.schema import target_of
 from api.sensorthings.writer import times
+from api.sensorthings.writer.multi_datastream import check_lengths
 from api.sensorthings.writer.plan import Existing, Move, Plan, Row, Target
 from api.sensorthings.writer.values import column_values
 
@@ -69,6 +70,7 @@ class _Entity:
         links: dict[str, Target] = {}
         for navigation in self.entity_set.navigations:
             self._relate(navigation, place, links)
+        self._check_whole(place, values)
         self.plan.fill(place, Row(path=self.path, values=values, links=links))
         return place
 
@@ -95,7 +97,9 @@ class _Entity:
             name, value = described.name, self.body.get(described.name)
             is_there = name in self.body if name == "result" else value is not None
             if not is_there:
-                if described.mandatory:
+                if described.default:
+                    found[described.columns[0]] = described.default
+                elif described.mandatory:
                     raise self._missing(name)
                 continue
             if name == "validTime":
@@ -104,6 +108,19 @@ class _Entity:
             if described.writable:
                 found |= columns
         return found
+
+    def _check_whole(self, place: Target, values: Mapping[str, Any]) -> None:
+        """Check what no property and no relation shows alone."""
+        said = self.body.keys() | self.given.keys()
+        either = [n.name for n in self.entity_set.navigations if n.alternative is not None]
+        if either and len([name for name in either if name in said]) != 1:
+            raise InvalidEntityError(
+                f"{self._field(either[0])} is missing: one of {' and '.join(either)} is mandatory", field=either[0]
+            )
+        if self.entity_set.name == "MultiDatastreams":
+            pairs = self.plan.pairs.get("multi_datastream_observed_property", [])
+            mine = [pair for pair in pairs if pair.columns["multi_datastream_id"] == place]
+            check_lengths(values, len(mine) + ("ObservedProperties" in self.given), self.path)
 
     def _missing(self, name: str) -> InvalidEntityError:
         return InvalidEntityError(f"{self._field(name)} is missing: it is mandatory", field=self._field(name))
@@ -145,7 +162,7 @@ class _Entity:
     def _relate_one(self, navigation: Navigation, item: Any, path: str, place: Target, links: dict[str, Target]) -> None:
         target = target_of(navigation)
         there = reference(_object(item, path, target), target, path)
-        inverse = _inverse(navigation, target)
+        inverse = _inverse(self.entity_set, navigation, target)
         match navigation.join:
             case Forward(column=column):
                 links[column] = self._target(there, target, item, path, {})
@@ -153,6 +170,8 @@ class _Entity:
                 self._move(self.plan.refer(there), column, place)
             case Backward():
                 plan_entity(self.plan, target, item, path=path, given={inverse: place})
+            case Through() if there is not None and target.name == "MultiDatastreams":
+                raise InvalidEntityError(f"{path}: a MultiDatastream keeps the ObservedProperties it was made with", field=path)
             case Through(table=table, own=own, other=other):
                 self.plan.pair(table, {own: place, other: self._target(there, target, item, path, {inverse: place})})
 
@@ -162,7 +181,7 @@ class _Entity:
         return plan_entity(self.plan, target, item, path=path, given=given)
 
     def _move(self, entity: Existing, column: str, place: Target) -> None:
-        if entity.entity_set != "Datastreams":
+        if entity.entity_set not in {"Datastreams", "MultiDatastreams"}:
             raise InvalidEntityError(
                 f"{entity.path}: an existing entity of {entity.entity_set} can't be moved; create new ones here",
                 field=entity.path,
@@ -170,10 +189,10 @@ class _Entity:
         self.plan.moves.append(Move(entity=entity, column=column, target=place))
 
 
-def _inverse(navigation: Navigation, target: EntitySet) -> str:
+def _inverse(owner: EntitySet, navigation: Navigation, target: EntitySet) -> str:
     """Name the same relation as seen from the target; empty where the target has none."""
     join = navigation.join
-    for other in target.navigations:
+    for other in (n for n in target.navigations if n.target == owner.name):
         match join, other.join:
             case (Backward(column=one), Forward(column=two)) | (Forward(column=one), Backward(column=two)) if one == two:
                 return other.name

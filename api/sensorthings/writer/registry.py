@@ -58,6 +58,10 @@ def _is_span(value: Any) -> bool:
     return _are_numbers(value, 2) and value[0] <= value[1]
 
 
+def _are_spans(value: Any) -> bool:
+    return isinstance(value, list) and all(span is None or _is_span(span) for span in cast("list[Any]", value))
+
+
 def _is_box(value: Any) -> bool:
     return _are_numbers(value, _BOX)
 
@@ -71,6 +75,7 @@ _A_NAME: tuple[Check, str] = (
     "a name of a-z, 0-9, '_', '.' and '-', at most 63 characters, beginning with a letter or digit",
 )
 _A_SPAN: tuple[Check, str] = (_is_span, "two numbers [low, high]")
+_SPANS_OF_PARTS: tuple[Check, str] = (_are_spans, "an array with two numbers [low, high] or null for each part of the result")
 _SPANS: Mapping[str, tuple[Check, str]] = {"fail_span": _A_SPAN, "suspect_span": _A_SPAN, "decimals": (_is_decimals, "0 to 12")}
 
 _RULES: Mapping[str, Mapping[str, tuple[Check, str]]] = MappingProxyType(
@@ -85,6 +90,12 @@ _RULES: Mapping[str, Mapping[str, tuple[Check, str]]] = MappingProxyType(
             "bbox": (_is_box, "four numbers [west, south, east, north]"),
         },
         "Datastreams": {"channel": _A_NAME, "interval_s": (_is_positive, "a number of seconds above 0"), **_SPANS},
+        "MultiDatastreams": {
+            "channel": _A_NAME,
+            "interval_s": (_is_positive, "a number of seconds above 0"),
+            "fail_span": _SPANS_OF_PARTS,
+            "suspect_span": _SPANS_OF_PARTS,
+        },
         "ObservedProperties": _SPANS,
     }
 )

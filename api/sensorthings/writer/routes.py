@@ -17,9 +17,9 @@ from starlette.routing import Route
 
 from api.access import Guard
 from api.body import read_json
-from api.errors import InvalidQueryError, NotAllowedError
+from api.errors import InvalidEntityError, InvalidQueryError, NotAllowedError
 from api.metrics import Metrics
-from api.sensorthings.entities.model import Backward, EntitySet, Through
+from api.sensorthings.entities.model import Backward, EntitySet, Ranked, Through
 from api.sensorthings.writer.address import Collection, collection_at, entity_at
 from api.sensorthings.writer.creator import Creator
 from api.sensorthings.writer.editor import Editor
@@ -105,7 +105,16 @@ def plan_at(plan: Plan, collection: Collection, body: Any) -> Target:
     if parent is None or navigation is None:
         return plan_entity(plan, collection.entity_set, body)
     plan.refer(parent)
-    inverse = next((n.name for n in collection.entity_set.navigations if _leads_back(n.join, navigation.join)), "")
+    if isinstance(navigation.join, Ranked):
+        raise InvalidEntityError("a MultiDatastream keeps the ObservedProperties it was made with")
+    inverse = next(
+        (
+            n.name
+            for n in collection.entity_set.navigations
+            if n.target == parent.entity_set and _leads_back(n.join, navigation.join)
+        ),
+        "",
+    )
     root = plan_entity(plan, collection.entity_set, body, given={inverse: parent})
     if isinstance(navigation.join, Through):
         join = navigation.join

@@ -23,11 +23,21 @@ from api.sensorthings.writer.plan import Existing, Move, Plan, Row, Target
 Connection = AsyncConnection[Any]
 
 # A set stands behind those that its rows point to.
-ORDER = ("Things", "Locations", "Sensors", "ObservedProperties", "Datastreams", "FeaturesOfInterest", "HistoricalLocations")
+ORDER = (
+    "Things",
+    "Locations",
+    "Sensors",
+    "ObservedProperties",
+    "Datastreams",
+    "MultiDatastreams",
+    "FeaturesOfInterest",
+    "HistoricalLocations",
+)
 
 _ALLOCATE = statement(__file__, "allocate_ids.sql")
 _REPLACE_LOCATIONS = statement(__file__, "replace_locations.sql")
 _LINK_HISTORY = statement(__file__, "link_history.sql")
+_RANK_PROPERTIES = statement(__file__, "rank_properties.sql")
 _PROMOTE_HISTORY = statement(__file__, "promote_history.sql")
 _PLACELESS = statement(__file__, "placeless_datastreams.sql")
 _TAKEN = re.compile(r"=\(([^,]+), ([^)]+)\)")
@@ -90,7 +100,11 @@ async def _insert(connection: Connection, plan: Plan, ids: Ids, now: datetime) -
             await connection.execute(_insert_statement(name), (_json(_records(rows, ids.by_set[name], ids)),))
     for move in plan.moves:
         await connection.execute(_move_statement(move), (ids.of(move.target), move.entity.id))
-    for table, asked in (("thing_location", _REPLACE_LOCATIONS), ("historical_location_location", _LINK_HISTORY)):
+    for table, asked in (
+        ("thing_location", _REPLACE_LOCATIONS),
+        ("historical_location_location", _LINK_HISTORY),
+        ("multi_datastream_observed_property", _RANK_PROPERTIES),
+    ):
         pairs = [{column: ids.of(target) for column, target in pair.columns.items()} for pair in plan.pairs.get(table, [])]
         if pairs:
             await connection.execute(asked, {"pairs": _json(pairs), "now": now})

@@ -9,6 +9,7 @@ from api.errors import InvalidEntityError
 from api.sensorthings.entities.model import EntitySet, Kind, Property
 from api.sensorthings.writer import times
 from api.sensorthings.writer.geojson import MEDIA_TYPES, check_geojson, check_geometry
+from api.sensorthings.writer.multi_datastream import ARRAYS, array
 from api.sensorthings.writer.registry import check_properties
 
 _UNIT = ("name", "symbol", "definition")
@@ -24,10 +25,14 @@ def column_values(entity_set: EntitySet, described: Property, value: Any, *, fie
     match described.kind:
         case Kind.STRING:
             _check_text(described, value, field)
+            if described.default and value != described.default:
+                raise InvalidEntityError(f"{field} must be {described.default}", field=field)
         case Kind.OBJECT:
             _check_object(entity_set, described, value, field)
         case Kind.GEOMETRY:
             _check_place(value, field, body.get("encodingType") if entity_set.property("encodingType") else None)
+        case Kind.JSON if described.name in ARRAYS:
+            _check_array(described, value, field)
         case Kind.INSTANT:
             return {described.columns[0]: times.instant(value, field)}
         case Kind.INTERVAL:
@@ -54,6 +59,16 @@ def _check_object(entity_set: EntitySet, described: Property, value: Any, field:
         _check_unit(given, field)
     elif described.name == "properties":
         check_properties(entity_set.name, given, field)
+
+
+def _check_array(described: Property, value: Any, field: str) -> None:
+    for index, item in enumerate(array(value, field)):
+        if described.name == "unitOfMeasurements":
+            if not isinstance(item, dict):
+                raise InvalidEntityError(f"{field}[{index}] must be an object", field=f"{field}[{index}]")
+            _check_unit(cast("dict[str, Any]", item), f"{field}[{index}]")
+        elif not isinstance(item, str):
+            raise InvalidEntityError(f"{field}[{index}] must be a string", field=f"{field}[{index}]")
 
 
 def _check_unit(given: Mapping[str, Any], field: str) -> None:

@@ -133,7 +133,7 @@ async def test_openapi_describes_planning_and_sensorthings(client: httpx.AsyncCl
     document = (await client.get("/openapi.json")).json()
     assert document["servers"] == [{"url": "https://region.example/sta"}]
     assert {"/planning/v1/stations", "/v1.1/Things", "/v1.1/Observations({id})", "/health/ready"} <= set(document["paths"])
-    assert document["components"]["schemas"]["Observation"]["required"] == ["result", "Datastream"]
+    assert document["components"]["schemas"]["Observation"]["required"] == ["result"]
 
 
 async def test_every_metric_and_every_error_has_its_line_in_the_docs(client: httpx.AsyncClient) -> None:
