@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from .conftest import Road, message, reading
+from tests.integration.streams.conftest import Road, message, reading
 
 
 async def places(road: Road) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:

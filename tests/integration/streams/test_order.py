@@ -9,8 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingest_mqtt.contract import RawMessage
-
-from .conftest import RECEIVED, Road, message, reading
+from tests.integration.streams.conftest import RECEIVED, Road, message, reading
 
 VALUES = st.one_of(
     st.sampled_from([0.1, 0.2, 0.3, -0.0, 1e-7, 12345.678, 50, 99, None, True, "wet"]),

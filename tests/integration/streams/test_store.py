@@ -9,8 +9,7 @@ import pytest
 
 from streams import ledger, store
 from streams.errors import FencedError, GapError, RegistryMovedError
-
-from .conftest import RECEIVED, TOPIC, Road, message, reading
+from tests.integration.streams.conftest import RECEIVED, TOPIC, Road, message, reading
 
 
 async def test_readings_become_rows_with_flags_and_the_feature_of_their_site(road: Road) -> None:
