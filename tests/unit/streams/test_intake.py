@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from ingest_mqtt.contract import RawMessage
-from streams.candidate import Channel
+from streams.candidate import NAN, Channel
 from streams.intake import Accepted, Intake, Limits, take_in
 from streams.registry import Registry
 
@@ -187,3 +188,33 @@ def test_a_refused_message_with_identity_is_receipted(registry: Registry) -> Non
 def test_a_message_from_no_device_is_not_receipted(registry: Registry) -> None:
     intake = take_in([message(topic="elsewhere", epoch=9, seq=4)], registry, LIMITS)
     assert (intake.settled, intake.letters[0].tenant, intake.letters[0].device) == ({}, None, None)
+
+
+@pytest.fixture
+def wind() -> Registry:
+    made = Registry()
+    parts = ((0.0, 60.0, NAN, NAN), (0.0, 360.0, NAN, NAN))
+    made._devices = {("default", "dev-1"): {"wind": Channel(datastream_id=8, thing_id=3, unit="", parts=parts)}}
+    return made
+
+
+def test_an_array_is_a_result_of_a_multidatastream(wind: Registry) -> None:
+    sent = message(reading([8, None], property="wind", parameters={"a": 1}), reading(None, property="wind"))
+    whole, missing = take_in([sent], wind, LIMITS).candidates
+    assert (whole.number, whole.result, whole.parameters) == (None, "[8,null]", '{"a":1}')
+    assert whole.numbers[0] == 8.0
+    assert math.isnan(whole.numbers[1])
+    assert (missing.result, missing.missing, missing.numbers) == (None, True, ())
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (reading([8], property="wind"), "wrong_type"),
+        (reading(8, property="wind"), "wrong_type"),
+        (reading([8, 270], property="wind", unit="m/s"), "wrong_unit"),
+    ],
+)
+def test_what_does_not_fit_a_multidatastream_is_refused(wind: Registry, bad: dict[str, Any], reason: str) -> None:
+    intake = take_in([message(bad)], wind, LIMITS)
+    assert (intake.candidates, reasons(intake)) == ([], [reason])

@@ -76,3 +76,17 @@ def test_a_reading_without_position_beside_one_with_it_is_not_judged_by_place() 
 def test_a_place_that_no_site_can_judge_does_not_keep_a_good_reading_from_being_good() -> None:
     [(flag, tests)] = verdict(candidate(position=(9.43, 54.79)))
     assert (flag, tests["location"]) == (1, 2)
+
+
+PARTS = {"parts": ((0.0, 100.0, 10.0, 90.0), (-1.0, 1.0, float("nan"), float("nan")))}
+
+
+@pytest.mark.parametrize(
+    ("numbers", "flag"),
+    [((50.0, 0.0), 1), ((91.0, 0.0), 3), ((91.0, 1.1), 4), ((float("nan"), 1.0), 1), ((float("nan"), float("nan")), 0)],
+)
+def test_the_worst_part_of_a_multidatastreams_result_counts(numbers: tuple[float, ...], flag: int) -> None:
+    of_many = candidate(None, result="[…]", numbers=numbers, channel=PARTS)
+    neighbour = candidate(61)
+    (_, tests), (_, of_neighbour) = verdict(of_many, neighbour)
+    assert (tests.get("gross_range", 0), of_neighbour["gross_range"]) == (flag, 4)
