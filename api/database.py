@@ -39,8 +39,8 @@ class Pools:
 
 def make_pools(settings: ApiSettings) -> Pools:
     """Make the pools of one process, not yet open."""
-    # A statement is planned once for a connection: planning costs more than most answers. Parallel workers cost more than they bring
-    # where many ask at once.
+    # A statement is planned once for a connection: planning costs more than most answers. Parallel workers cost more
+    # than they bring where many ask at once.
     reader = (
         f"-c search_path=read,public -c default_transaction_read_only=on -c statement_timeout={settings.statement_timeout_ms}"
         " -c plan_cache_mode=force_generic_plan -c max_parallel_workers_per_gather=0"

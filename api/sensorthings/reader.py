@@ -93,4 +93,8 @@ class Reader:
                 raise MalformedQueryError("$filter", None, "these geometries can't be compared in this way") from error
             result = cursor.pgresult
             # The bytes as they came, without a decoding that the response would undo.
-            return [] if result is None or result.ntuples == 0 else [result.get_value(0, 0)]
+            if result is None or result.ntuples == 0:
+                return []
+            pieces = [result.get_value(0, index) for index in range(result.nfields)]
+            texts = [piece for piece in pieces if piece is not None]
+            return [b"".join(texts) if len(texts) == len(pieces) else None]

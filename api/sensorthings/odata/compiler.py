@@ -67,7 +67,7 @@ class _Compiler:
         path = build.wire.link(build.slot(self._request.path, _TEXT))
         link_options = sql.SQL("''") if options.link is None else build.slot(options.link, _TEXT)
         query = parts.select(path, link_options, build.wire.collection)
-        return sql.SQL("SELECT ({}) WHERE {}").format(query, exists(build, before)) if before else query
+        return sql.SQL("SELECT page.* FROM ({}) page WHERE {}").format(query, exists(build, before)) if before else query
 
     def _entity(self) -> Composable:
         build, last, options = self._build, self._resource.stages[-1], self._request.options

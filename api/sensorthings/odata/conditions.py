@@ -11,9 +11,9 @@ from collections.abc import Callable
 from psycopg import sql
 from psycopg.sql import Composable
 
-from api.sensorthings.entities.model import EntitySet, Kind, Navigation, Property
+from api.sensorthings.entities.model import EntitySet, Kind, Navigation, Property, Through
 from api.sensorthings.entities.schema import target_of
-from api.sensorthings.odata.build import Build, column, conjunction, follows, related, view
+from api.sensorthings.odata.build import Build, column, conjunction, follows, linked, related, view
 from api.sensorthings.odata.comparisons import calculate, compare
 from api.sensorthings.odata.errors import MalformedQueryError, NotServedError
 from api.sensorthings.odata.functions import FUNCTIONS
@@ -244,7 +244,13 @@ class Joined:
         target = target_of(navigation)
         alias = self._aliases[key] = self._build.alias()
         self.sources.append(sql.SQL("{} {}").format(view(target.table), sql.Identifier(alias)))
-        self.conditions.append(related(navigation, alias, column(own, "id"), own))
+        if isinstance(navigation.join, Through):
+            # The pairs are joined like any other row: the planner may then start at either end.
+            pair = self._build.alias()
+            self.sources.append(sql.SQL("{} {}").format(view(navigation.join.table), sql.Identifier(pair)))
+            self.conditions.extend(linked(navigation.join, pair, alias, column(own, "id")))
+        else:
+            self.conditions.append(related(navigation, alias, column(own, "id"), own))
         self.many = self.many or navigation.many
         if not follows(entity, navigation, target):
             self.conditions.extend(self._build.visible(target, alias))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 from psycopg import sql
 from psycopg.sql import Composable
@@ -22,10 +21,12 @@ from api.sensorthings.wire.model import Row, Selection
 _BIGINT = sql.SQL("{}::bigint")
 _TEXT = sql.SQL("{}::text")
 _SUMMARY = "datastream_summary"
+_NOTHING, _NO_LINK = sql.SQL("''"), sql.SQL("NULL::text")
 _OF_DATASTREAM = Forward(column="datastream_id")
 
 Scope = Callable[[str], list[Composable]]
-Finish = Callable[[Composable, Composable | None, Composable], Composable]  # of items, count and link to the next page
+# Of items, count and link to the next page: the pieces of a text, each a column.
+Finish = Callable[[Composable, Composable | None, Composable], Sequence[Composable]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,13 +60,15 @@ class Parts:
     lone: bool = False
 
     def select(self, path: Composable, options: Composable, text: Finish) -> Composable:
-        """Give the query for the finished text; `path` and `options` make the link to the next page."""
+        """Give the query for the pieces of the finished text; `path` and `options` make the link to the next page."""
         template = sql.SQL("CASE WHEN {} THEN {} || '?' || {} || '$skiptoken=' || {} END")
         link = template.format(self.more, path, options, self.token)
-        query = sql.SQL("SELECT {} FROM {}").format(text(self.items, self.count, link), self.source)
         if not self.lone:
-            return query
-        return sql.SQL("SELECT coalesce(({}), {})").format(query, text(sql.SQL("''"), self.count, sql.SQL("NULL::text")))
+            pieces = sql.SQL(", ").join(text(self.items, self.count, link))
+            return sql.SQL("SELECT {} FROM {}").format(pieces, self.source)
+        one = sql.SQL(" || ").join(text(self.items, self.count, link))
+        none = sql.SQL(" || ").join(text(_NOTHING, self.count, _NO_LINK))
+        return sql.SQL("SELECT coalesce((SELECT {} FROM {}), {})").format(one, self.source, none)
 
 
 class Pages:
@@ -157,7 +160,11 @@ class Pages:
         options = expand.options
         parts = self.collection(Collection(entity=target, scope=scope, options=options, parent=parent), "$expand")
         path = build.wire.related_link(entity, row, navigation)
-        query = parts.select(path, self._link_options(options), partial(build.wire.related_many, navigation))
+
+        def within(items: Composable, count: Composable | None, link: Composable) -> Sequence[Composable]:
+            return (build.wire.related_many(navigation, items, count, link),)
+
+        query = parts.select(path, self._link_options(options), within)
         return sql.SQL("({})").format(query)
 
     def _link_options(self, options: Options) -> Composable:

@@ -71,8 +71,8 @@ class Wire(Protocol):
         """Give what `$ref` shows of an entity."""
         ...
 
-    def collection(self, items: Composable, count: Composable | None, link: Composable) -> Composable:
-        """Give a collection of joined `items`; `link` is NULL where there is no next page."""
+    def collection(self, items: Composable, count: Composable | None, link: Composable) -> Sequence[Composable]:
+        """Give the pieces of a collection of joined `items`, which may be large; `link` is NULL where there is no next page."""
         ...
 
     def related_one(self, navigation: Navigation, item: Composable) -> Composable:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from psycopg import sql
@@ -17,13 +18,17 @@ PREFIX = "/v1.1"
 # Shown as null where there is none (18-088, 8.2.7); any other property is left out.
 _SHOWN_AS_NULL = frozenset({"resultTime", "result"})
 
-_USUAL = 4  # of the tests
+_GROUP = 4  # tests whose flags are looked up at once
+_NIBBLE = 4  # bits of a test's flag
 
 # The session's time zone is UTC and its date style ISO: 2026-11-22 10:15:00.5+00 has only the digits that are needed.
 _TIME = sql.SQL("replace(left({}::text, -3), ' ', 'T') || 'Z'")
 _STRING = sql.SQL("to_json({})::text")
 # NaN and the infinities are not JSON; the store refuses them, but one must not spoil a page.
 _NUMBER = sql.SQL("CASE WHEN {0} > '-Infinity' AND {0} < 'Infinity' THEN {0}::text END")
+
+# A number that a double precision one can't hold stands in both columns: its text is what was sent.
+_RESULT = sql.SQL("coalesce({other}::text, {number})")
 
 
 class WireV11:
@@ -94,11 +99,12 @@ class WireV11:
         """Give the entity's link alone (18-088, 9.2.7)."""
         return text('{"@iot.selfLink":"', self._own(entity, row), '"}').compose()
 
-    def collection(self, items: Composable, count: Composable | None, link: Composable) -> Composable:
+    def collection(self, items: Composable, count: Composable | None, link: Composable) -> Sequence[Composable]:
         """Give a collection with `@iot.count` and `@iot.nextLink` where there are."""
         counted = text('"@iot.count":', count, ",") if count is not None else text("")
         following = or_nothing(text('"@iot.nextLink":"', link, '",'))
-        return text("{", counted, following, '"value":[', items, "]}").compose()
+        # Pieces: PostgreSQL would copy a large page with every concatenation.
+        return text("{", counted, following, '"value":[').compose(), items, sql.SQL("']}'")
 
     def related_one(self, navigation: Navigation, item: Composable) -> Composable:
         """Give an expanded entity, null where there is none."""
@@ -136,7 +142,7 @@ class WireV11:
             case Kind.INSTANT | Kind.INTERVAL:
                 return text('"', self.plain(found, columns), '"').compose()
             case Kind.RESULT:
-                return sql.SQL("coalesce({}, {}::text)").format(_NUMBER.format(columns[0]), columns[1])
+                return _RESULT.format(number=_NUMBER.format(columns[0]), other=columns[1])
             case Kind.QUALITY:
                 return sql.SQL("coalesce({}::text, {})").format(columns[0], _verdict(*columns[1:]))
             case Kind.NUMBER:
@@ -155,7 +161,7 @@ class WireV11:
                 end = or_nothing(text("/", _TIME.format(columns[1])))
                 return text(_TIME.format(columns[0]), end).compose()
             case Kind.RESULT:
-                return sql.SQL("coalesce({}, {} #>> '{{}}')").format(_NUMBER.format(columns[0]), columns[1])
+                return sql.SQL("coalesce({} #>> '{{}}', {})").format(columns[1], _NUMBER.format(columns[0]))
             case Kind.JSON:
                 return sql.SQL("({} #>> '{{}}')").format(columns[0])
             case _:
@@ -182,18 +188,32 @@ def _with_members(document: Composable, members: tuple[tuple[str, Composable], .
 
 def _verdict(flag: Composable, tests: Composable, ruleset: Composable) -> Composable:
     """Give the verdict on a result: flag, the tests that ran by name, and the ruleset (domain.md, "Quality control")."""
-    nibble = sql.SQL(
-        "CASE (({tests} >> {shift}) & 15) WHEN 0 THEN '' WHEN 1 THEN {good} ELSE {name} || (({tests} >> {shift}) & 15) END"
-    )
-    ran = [
-        nibble.format(tests=tests, shift=sql.Literal(4 * index), good=sql.Literal(f',"{name}":1'), name=sql.Literal(f',"{name}":'))
-        for index, name in enumerate(TESTS)
-    ]
-    # Most readings pass the first tests only; the rest is looked at when there is any.
-    rest = sql.SQL("CASE WHEN {} >> {} = 0 THEN '' ELSE {} END").format(
-        tests, sql.Literal(4 * _USUAL), sql.SQL(" || ").join(ran[_USUAL:])
-    )
-    names = sql.SQL("substr({}, 2)").format(sql.SQL(" || ").join([*ran[:_USUAL], rest]))
+    names = sql.SQL("substr({}, 2)").format(_ran(tests))
     flag_text, ruleset_text = sql.SQL("{}::text").format(flag), sql.SQL("{}::text").format(ruleset)
     whole = text('{"scheme":"QARTOD","flag":', flag_text, ',"tests":{', names, '},"ruleset":', ruleset_text, "}")
     return whole.compose()
+
+
+def _ran(tests: Composable) -> Composable:
+    """Name the tests that ran. Of each group the combinations that are all good are constants: nearly every row has one of them."""
+    rest: Composable = sql.SQL("''")
+    for first in reversed(range(0, len(TESTS), _GROUP)):
+        names = TESTS[first : first + _GROUP]
+        shift, mask = sql.Literal(_NIBBLE * first), sql.Literal((1 << _NIBBLE * len(names)) - 1)
+        packed = sql.SQL("(({} >> {}) & {})").format(tests, shift, mask)
+        good = [
+            (sum(1 << _NIBBLE * place for place in chosen), "".join(f',"{names[place]}":1' for place in chosen))
+            for count in range(len(names) + 1)
+            for chosen in itertools.combinations(range(len(names)), count)
+        ]
+        cases = [sql.SQL("WHEN {} THEN {}").format(sql.Literal(value), sql.Literal(words)) for value, words in good]
+        each = sql.SQL(" || ").join([_one(tests, first + place, name) for place, name in enumerate(names)])
+        group = sql.SQL("CASE {} {} ELSE {} END").format(packed, sql.SQL(" ").join(cases), each)
+        # Most readings pass the first tests only; the rest is looked at when there is any.
+        rest = sql.SQL("CASE WHEN {} >> {} = 0 THEN '' ELSE {} || {} END").format(tests, shift, group, rest)
+    return rest
+
+
+def _one(tests: Composable, index: int, name: str) -> Composable:
+    template = sql.SQL("CASE (({tests} >> {shift}) & 15) WHEN 0 THEN '' ELSE {name} || (({tests} >> {shift}) & 15) END")
+    return template.format(tests=tests, shift=sql.Literal(_NIBBLE * index), name=sql.Literal(f',"{name}":'))
