@@ -37,17 +37,13 @@ def plan_entity(plan: Plan, entity_set: EntitySet, body: Any, *, path: str = "",
 
 
 def reference(value: Any, entity_set: EntitySet, path: str) -> Existing | None:
-    """Read `{"@iot.id": n}`; None: it is no reference."""
+    """Read `{"@iot.id": n}`; None: it is no reference.
+
+    What else stands there is not read: FROST's Python client sends the whole entity that it has at hand, as it was when read.
+    """
     if not isinstance(value, dict) or ID not in value:
         return None
-    given = cast("dict[str, Any]", value)
-    others = [name for name in given if name != ID and not name.endswith(IGNORED)]
-    if others:
-        raise InvalidEntityError(
-            f"{path}.{others[0]}: a reference to an existing entity has {ID} alone; leave out {ID} to create a new one",
-            field=f"{path}.{others[0]}",
-        )
-    number = given[ID]
+    number = cast("dict[str, Any]", value)[ID]
     if isinstance(number, bool) or not isinstance(number, int):
         raise InvalidEntityError(f"{path}.{ID} must be an integer", field=f"{path}.{ID}")
     if not 0 < number <= LARGEST_ID:
@@ -111,7 +107,7 @@ class _Entity:
 
     def _check_whole(self, place: Target, values: Mapping[str, Any]) -> None:
         """Check what no property and no relation shows alone."""
-        said = self.body.keys() | self.given.keys()
+        said = {name for name, value in self.body.items() if value is not None} | self.given.keys()
         either = [n.name for n in self.entity_set.navigations if n.alternative is not None]
         if either and len([name for name in either if name in said]) != 1:
             raise InvalidEntityError(

@@ -119,7 +119,7 @@ BAD_FIELDS: list[tuple[str, dict[str, Any], str]] = [
     ("Things", {"Locations": [{"@iot.id": "1"}]}, "Locations[0].@iot.id"),
     ("Things", {"Locations": [{"@iot.id": True}]}, "Locations[0].@iot.id"),
     ("Things", {"Locations": [{"@iot.id": 2**53}]}, "Locations[0].@iot.id"),
-    ("Things", {"Locations": [{"@iot.id": 1, "name": "x"}]}, "Locations[0].name"),
+    ("Things", {"Locations": [{"@iot.id": 1, "name": "x"}]}, "Locations[0]"),
     ("Things", {"HistoricalLocations": [{"time": "2026-01-01T00:00:00Z"}]}, "HistoricalLocations[0].Locations"),
     ("Locations", {"encodingType": 5}, "encodingType"),
     ("Locations", {"location": "here"}, "location"),
