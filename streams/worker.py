@@ -15,6 +15,7 @@ from streams import ledger, store
 from streams.errors import FencedError, RegistryMovedError
 from streams.intake import Intake, Limits, take_in
 from streams.isolate import find_poison
+from streams.queries import query
 from streams.registry import Registry
 from streams.sessions import Pool, retrying
 from streams.store import Receipt, StoreLimits
@@ -62,6 +63,7 @@ class Worker:
         self._on_stored = on_stored
         self._give_up = give_up_after_s
         self._registry = Registry()
+        self._placeless: set[int] = set()  # Things that have no Location to make a FeatureOfInterest from
         self._stale = True
         self._known_incarnation: str | None = None
 
@@ -131,12 +133,23 @@ class Worker:
     async def _take_in(self, connection: store.Connection, messages: list[RawMessage]) -> Intake:
         if self._stale:
             self._stale = False  # before the reading: a change meanwhile sets it again
+            self._placeless.clear()
             await self._registry.load(connection)
         intake = take_in(messages, self._registry, self._limits)
         if intake.unknown:  # perhaps registered a moment ago
             await self._registry.refresh(connection, intake.unknown)
             intake = take_in(messages, self._registry, self._limits)
+        wanting = _without_feature(intake) - self._placeless
+        if wanting:  # the first reading from this place
+            await connection.execute(query("make_features"), {"things": sorted(wanting)})
+            await self._registry.load(connection)
+            intake = take_in(messages, self._registry, self._limits)
+            self._placeless |= _without_feature(intake)
         return intake
+
+
+def _without_feature(intake: Intake) -> set[int]:
+    return {candidate.channel.thing_id for candidate in intake.candidates if candidate.channel.feature_id is None}
 
 
 def chunks(values: list[bytes]) -> list[list[bytes]]:
