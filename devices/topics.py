@@ -16,6 +16,7 @@ from devices.vocabulary import UndecodableError
 NAME_PATTERN = r"[a-z0-9][a-z0-9_.-]{0,62}"
 FORMATS = ("json", "senml-json", "senml-cbor")
 UP_FILTER = "region/1/+/+/up/+"
+CREATION_FILTERS = ("v1.1/Observations", "v1.1/+/Observations")  # Observations of SensorThings clients
 STATUS_FILTER = "region/1/+/+/status"
 
 _NAME = re.compile(NAME_PATTERN)

@@ -96,5 +96,7 @@ REASONS: dict[str, str] = {
     "unknown_property": "the device has no Datastream of this channel",
     "too_old": "the reading is older than what is kept",
     "store_refused": "the database refused the reading",
+    "unknown_entity": "there is no such Datastream, MultiDatastream or FeatureOfInterest",
+    "no_feature": "the Observation names no FeatureOfInterest, and its Thing has no Location to take one from",
     "quarantined": "the device's last messages were all refused; it is set aside until somebody has looked",
 }

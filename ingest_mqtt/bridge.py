@@ -21,7 +21,7 @@ from infra.settings import BridgeSettings
 from infra.telemetry import serve_telemetry
 from ingest_mqtt.acks import AckTracker
 from ingest_mqtt.batches import Batcher
-from ingest_mqtt.contract import RawMessage, encode_batch, partition_of
+from ingest_mqtt.contract import ECHO, RawMessage, encode_batch, partition_of
 from ingest_mqtt.dead_letters import MAX_MESSAGE_BYTES, read_identity, read_topic, shorten
 from ingest_mqtt.metrics import Figures, FiguresCollector
 from ingest_mqtt.packets import Publish
@@ -37,6 +37,7 @@ _HELD_BYTES = 64_000_000  # unconfirmed; beyond, the socket is not read. Acks al
 _STOP_S = 8.0
 _END_S = 15
 _TOPICS_CACHED = 50_000
+_ECHO = (ECHO[0].encode(), ECHO[1].encode())
 
 
 class Bridge:
@@ -131,6 +132,9 @@ class Bridge:
         received_us = time.time_ns() // 1000  # one stamp, at first sight (delivery.md 6)
         arrived, add, topics, figures = self._acks.arrived, self._batcher.add, self._topics, self.figures
         for message in messages:
+            if message.user and _ECHO in message.user:
+                self._acks.confirm([arrived(message.mid)])
+                continue
             topic, partition, refused = topics.get(message.topic) or self._learn_topic(message.topic)
             identity, bad_identity = read_identity(message.user)
             raw = RawMessage(

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import re
 
-from devices.topics import STATUS_FILTER, UP_FILTER, check_name, receipt_topic, status_topic
+from devices.topics import CREATION_FILTERS, STATUS_FILTER, UP_FILTER, check_name, receipt_topic, status_topic
 from infra.accounts import Rights
+
+# What the bridge takes in: devices' messages, and Observations that SensorThings clients create.
+INTAKE_FILTERS = (UP_FILTER, *CREATION_FILTERS)
+ENTITY_FILTER = "v1.1/#"
+SUBSCRIPTIONS_TOPIC = "$SYS/broker/subscriptions/count"
 
 RECEIPT_FILTER = "region/1/+/+/receipt"
 
-WORKER = Rights(publish=(RECEIPT_FILTER,), subscribe=(RECEIPT_FILTER, STATUS_FILTER))
+WORKER = Rights(publish=(RECEIPT_FILTER, ENTITY_FILTER), subscribe=(RECEIPT_FILTER, STATUS_FILTER, SUBSCRIPTIONS_TOPIC))
+# A partner region's client: it creates Observations, and hears of every public entity.
+PARTNER = Rights(publish=CREATION_FILTERS, subscribe=(ENTITY_FILTER,))
 # Simulator and replay stand for many devices with one account.
 PUBLISHER = Rights(publish=("region/1/+/+/up/+", STATUS_FILTER), subscribe=(RECEIPT_FILTER,))
 
@@ -24,7 +31,8 @@ def heartbeat_topic(client_id: str) -> str:
 def bridge_rights(client_id: str) -> Rights:
     """Rights of the bridge with this client id."""
     beat = heartbeat_topic(client_id)
-    return Rights(publish=(beat,), subscribe=(UP_FILTER, f"$share/+/{UP_FILTER}", beat))
+    shared = (f"$share/+/{each}" for each in INTAKE_FILTERS)
+    return Rights(publish=(beat,), subscribe=(*INTAKE_FILTERS, *shared, beat))
 
 
 def device_rights(user: str) -> Rights:
@@ -35,5 +43,5 @@ def device_rights(user: str) -> Rights:
     tenant, device = check_name("tenant", match[1]), check_name("device", match[2])
     return Rights(
         publish=(f"region/1/{tenant}/{device}/up/#", status_topic(tenant, device)),
-        subscribe=(receipt_topic(tenant, device),),
+        subscribe=(receipt_topic(tenant, device), ENTITY_FILTER),
     )

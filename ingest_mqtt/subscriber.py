@@ -12,11 +12,10 @@ import socket
 import ssl
 from dataclasses import dataclass
 
-from devices.topics import UP_FILTER
 from ingest_mqtt import packets
 from ingest_mqtt.metrics import Figures
 from ingest_mqtt.packets import Connack, Disconnect, Publish, Suback
-from ingest_mqtt.rights import heartbeat_topic
+from ingest_mqtt.rights import INTAKE_FILTERS, heartbeat_topic
 
 _logger = logging.getLogger(__name__)
 
@@ -61,9 +60,9 @@ class Account:
 
     @property
     def filters(self) -> list[str]:
-        """What the bridge subscribes to. Network servers' and `v1.1/…` topics will stand here."""
+        """What the bridge subscribes to. Network servers' topics will stand here."""
         prefix = f"$share/{self.share}/" if self.share else ""
-        return [heartbeat_topic(self.client_id), f"{prefix}{UP_FILTER}"]
+        return [heartbeat_topic(self.client_id), *(f"{prefix}{each}" for each in INTAKE_FILTERS)]
 
 
 class Subscriber:

@@ -5,10 +5,8 @@ sent = stored + refused, counted in readings (decisions.md 4): each reading of a
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
 
 import msgspec
 
@@ -16,8 +14,10 @@ from devices import topics, units
 from devices.decoders.select import decode
 from devices.vocabulary import Decoded, Reading, Refused, UndecodableError
 from ingest_mqtt.contract import RawMessage
-from streams.candidate import NAN, Candidate, Channel
+from streams import creation
+from streams.candidate import Candidate, Channel
 from streams.registry import Registry
+from streams.values import check_parts, dump_json, numbers_of
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -49,6 +49,8 @@ class Intake(msgspec.Struct, kw_only=True):
     letters: list[Letter] = []
     settled: dict[tuple[str, str, int], Accepted] = {}
     unknown: set[tuple[str, str]] = set()
+    unknown_datastreams: set[int] = set()
+    unknown_features: set[int] = set()
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,8 +76,31 @@ def take_in(messages: Sequence[RawMessage], registry: Registry, limits: Limits, 
     intake = Intake()
     surroundings = Surroundings(registry=registry, limits=limits, poison=poison or {})
     for place, message in enumerate(messages):
-        _take_message(message, place, surroundings, intake)
+        if message.topic.startswith(creation.PREFIX):
+            _take_creation(message, place, surroundings, intake)
+        else:
+            _take_message(message, place, surroundings, intake)
     return intake
+
+
+def _take_creation(message: RawMessage, place: int, surroundings: Surroundings, intake: Intake) -> None:
+    """Take in an Observation that a SensorThings client created."""
+    try:
+        if (place, 0) in surroundings.poison:
+            raise UndecodableError("store_refused", surroundings.poison[place, 0])
+        intake.candidates.append(creation.candidate_of(message, place, surroundings.registry))
+    except UndecodableError as error:
+        intake.letters.append(_whole_letter(message, error.reason, error.detail))
+    except creation.UnknownEntityError as error:
+        if error.datastream_id is not None:
+            intake.unknown_datastreams.add(error.datastream_id)
+        if error.feature_id is not None:
+            intake.unknown_features.add(error.feature_id)
+        intake.letters.append(_whole_letter(message, "unknown_entity", str(error)))
+
+
+def _whole_letter(message: RawMessage, reason: str, detail: str) -> Letter:
+    return Letter(message=message, tenant=None, device=None, identity=None, reason=reason, detail=detail, refused=None, readings=1)
 
 
 def _take_message(message: RawMessage, place: int, surroundings: Surroundings, intake: Intake) -> None:
@@ -203,26 +228,3 @@ def _value(reading: Reading, channel: Channel) -> tuple[float | None, str | None
             number = conversion.convert(number)
     result = dump_json(value) if number is None and value is not None else None
     return number, result, dump_json(parameters) if parameters else None
-
-
-def check_parts(value: Any, unit: str | None, channel: Channel) -> None:
-    """Check the result of a MultiDatastream, None or an array with a part for each ObservedProperty; raises `units.UnitError`."""
-    if channel.parts is None:
-        raise units.UnitError("wrong_type", "an array is a result of a MultiDatastream only")
-    if value is not None and (not isinstance(value, list) or len(cast("list[Any]", value)) != len(channel.parts)):
-        raise units.UnitError("wrong_type", f"a result of this MultiDatastream is an array of {len(channel.parts)} elements")
-    if unit is not None:
-        raise units.UnitError("wrong_unit", "a MultiDatastream has units of its own: leave unit out")
-
-
-def numbers_of(value: Any) -> tuple[float, ...]:
-    """Give the parts of an array as numbers, NaN for what is none; empty for a value that is no array."""
-    if not isinstance(value, list):
-        return ()
-    return tuple(
-        float(part) if isinstance(part, int | float) and not isinstance(part, bool) else NAN for part in cast("list[Any]", value)
-    )
-
-
-# json of the standard library: msgspec would write a NUL or a lone surrogate as PostgreSQL can't read it
-dump_json: Callable[[Any], str] = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode

@@ -20,14 +20,27 @@ class Registry:
 
     def __init__(self) -> None:
         self._devices: dict[DeviceKey, dict[str, Channel]] = {}
+        self._datastreams: dict[int, Channel] = {}  # those that clients wrote to
+        self._features: set[int] = set()
 
     def channels(self, tenant: str, device: str) -> Mapping[str, Channel] | None:
         """Channels of a device, None for an unknown device."""
         return self._devices.get((tenant, device))
 
+    def datastream(self, number: int) -> Channel | None:
+        """Channel of a Datastream that `refresh_entities` found."""
+        return self._datastreams.get(number)
+
+    def has_feature(self, number: int) -> bool:
+        """Whether `refresh_entities` found this FeatureOfInterest."""
+        return number in self._features
+
     async def load(self, connection: Connection) -> None:
         """Read everything."""
         self._devices = _by_device(await _rows(connection, None, None))
+        datastreams, features = list(self._datastreams), list(self._features)
+        self._datastreams, self._features = {}, set()
+        await self._read_entities(connection, datastreams, features)
 
     async def refresh(self, connection: Connection, devices: Iterable[DeviceKey]) -> None:
         """Read these devices again, for one may have been registered a moment ago."""
@@ -36,6 +49,20 @@ class Registry:
         for device in asked:
             self._devices.pop(device, None)
         self._devices.update(found)
+
+    async def refresh_entities(self, connection: Connection, datastreams: Iterable[int], features: Iterable[int]) -> None:
+        """Read Datastreams and FeaturesOfInterest that clients name; a Thing gets its feature where it has none yet."""
+        asked = sorted(datastreams)
+        if asked:
+            await connection.execute(query("make_features_of_datastreams"), {"ids": asked})
+        await self._read_entities(connection, asked, sorted(features))
+
+    async def _read_entities(self, connection: Connection, datastreams: list[int], features: list[int]) -> None:
+        if datastreams:
+            self._datastreams |= await channels_by_id(connection, datastreams)
+        if features:
+            cursor = await connection.execute("SELECT id FROM feature_of_interest WHERE id = ANY (%s)", (features,))
+            self._features |= {row[0] for row in await cursor.fetchall()}
 
 
 async def channels_by_id(connection: Connection, ids: list[int]) -> dict[int, Channel]:

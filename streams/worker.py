@@ -136,8 +136,9 @@ class Worker:
             self._placeless.clear()
             await self._registry.load(connection)
         intake = take_in(messages, self._registry, self._limits)
-        if intake.unknown:  # perhaps registered a moment ago
+        if intake.unknown or intake.unknown_datastreams or intake.unknown_features:  # perhaps registered a moment ago
             await self._registry.refresh(connection, intake.unknown)
+            await self._registry.refresh_entities(connection, intake.unknown_datastreams, intake.unknown_features)
             intake = take_in(messages, self._registry, self._limits)
         wanting = _without_feature(intake) - self._placeless
         if wanting:  # the first reading from this place

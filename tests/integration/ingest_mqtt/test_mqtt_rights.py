@@ -12,7 +12,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from infra.accounts import AccountsError, BrokerAccount, BrokerAccounts
 from infra.servers.set import Account
-from ingest_mqtt.rights import PUBLISHER, WORKER, bridge_rights, device_rights
+from ingest_mqtt.rights import PARTNER, PUBLISHER, WORKER, bridge_rights, device_rights
 from tests.integration.ingest_mqtt.conftest import Device, Pair, RawReader
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(60)]
@@ -76,6 +76,7 @@ def may_not_publish(pair: Pair, account: BrokerAccount, topic: str) -> bool:
 @pytest.fixture
 def accounts(mosquitto: Pair) -> dict[str, BrokerAccount]:
     made = {user: BrokerAccount(user=user, rights=device_rights(user)) for user in (ONE, TWO)}
+    made["partner"] = BrokerAccount(user="partner", rights=PARTNER)
     made["worker"] = BrokerAccount(user="worker", rights=WORKER)
     made["publisher"] = BrokerAccount(user="publisher", rights=PUBLISHER)
     made["bridge"] = BrokerAccount(user="bridge", rights=bridge_rights("grenzregion-bridge"))
@@ -120,10 +121,29 @@ def test_a_device_reads_its_own_receipts_and_nothing_else(mosquitto: Pair, accou
     assert device.heard == [("region/1/flensburg/air-1/receipt", b"mine")]
 
 
+def test_a_partner_creates_observations_and_everybody_hears_of_entities(
+    mosquitto: Pair, accounts: dict[str, BrokerAccount]
+) -> None:
+    topic = "v1.1/Datastreams(1)/Observations"
+    partner, device, worker = (Client(mosquitto, accounts[name]) for name in ("partner", ONE, "worker"))
+    assert device.subscribe(topic)
+    assert device.subscribe("v1.1/Datastreams(1)/Observations?$select=result")
+    assert partner.subscribe("v1.1/#")
+    assert partner.publish("v1.1/Observations")
+    assert partner.publish(topic, b"new")
+    assert worker.publish(topic, b"stored")
+    device.pump()
+    assert device.heard == [(topic, b"new"), (topic, b"stored")]
+    for forbidden in ("v1.1/Things(1)", "v1.1/Datastreams(1)/Observations?$select=result", "region/1/flensburg/air-1/up/json"):
+        assert may_not_publish(mosquitto, accounts["partner"], forbidden), forbidden
+
+
 def test_each_process_has_only_its_part(mosquitto: Pair, accounts: dict[str, BrokerAccount]) -> None:
     bridge, worker, publisher = (Client(mosquitto, accounts[name]) for name in ("bridge", "worker", "publisher"))
     assert bridge.subscribe("region/1/+/+/up/+")
     assert bridge.subscribe("$share/bridges/region/1/+/+/up/+")
+    assert bridge.subscribe("v1.1/+/Observations")
+    assert bridge.subscribe("$share/bridges/v1.1/Observations")
     assert worker.publish("region/1/flensburg/air-1/receipt")
     assert not worker.subscribe("region/1/+/+/up/+")
     assert publisher.publish("region/1/flensburg/air-1/up/json")

@@ -17,7 +17,7 @@ from ingest_mqtt.contract import RawMessage, decode_batch
 from ingest_mqtt.raw_log import Record
 
 CONNACK_NEW, CONNACK_RESUMED = b"\x20\x03\x00\x00\x00", b"\x20\x03\x01\x00\x00"
-SUBACK = b"\x90\x05\x00\x01\x00\x01\x01"
+SUBACK = b"\x90\x07\x00\x01\x00\x01\x01\x01\x01"
 TOPIC = b"region/1/t/d/up/json"
 PATIENCE_S = 5.0
 
@@ -190,6 +190,21 @@ def test_messages_are_acknowledged_only_after_confirmation_and_in_order(
         assert [broker.acked(), broker.acked()] == [1, 2]
 
 
+def test_what_the_platform_itself_published_is_acknowledged_and_goes_no_further(
+    broker: ScriptedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = b"v1.1/Observations"
+    marked = b"".join(b"\x26" + struct.pack("!H", len(part)) + part for part in (b"grenzregion",))
+    marked += struct.pack("!H", 6) + b"stored"
+    body = struct.pack("!H", len(topic)) + topic + struct.pack("!H", 7) + bytes([len(marked)]) + marked + b"{}"
+    with running(broker, monkeypatch):
+        broker.accept()
+        broker.send(bytes([0x32, len(body)]) + body)
+        assert broker.acked() == 7
+        broker.send(message(8, topic=topic))
+        assert [each.topic for each in HeldLog.last.wait_for(1)] == ["v1.1/Observations"]
+
+
 def test_a_confirmation_after_the_session_was_lost_is_not_acknowledged(
     broker: ScriptedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -282,7 +297,7 @@ def test_a_malformed_packet_costs_the_connection_only(broker: ScriptedBroker, mo
 @pytest.mark.parametrize(
     ("connack", "suback", "said"),
     [
-        (CONNACK_NEW, b"\x90\x05\x00\x01\x00\x01\x87", r"refuses user '' the subscription to region/1/\+/\+/up/\+"),
+        (CONNACK_NEW, b"\x90\x07\x00\x01\x00\x01\x87\x01\x01", r"refuses user '' the subscription to region/1/\+/\+/up/\+"),
         (b"\x20\x03\x00\x86\x00", None, "user or password is wrong"),
     ],
 )

@@ -8,7 +8,7 @@ from ingest_mqtt.rights import bridge_rights, device_rights
 def test_a_device_gets_literal_topics_below_its_own_name() -> None:
     rights = device_rights("flensburg/air-1")
     assert rights.publish == ("region/1/flensburg/air-1/up/#", "region/1/flensburg/air-1/status")
-    assert rights.subscribe == ("region/1/flensburg/air-1/receipt",)
+    assert rights.subscribe == ("region/1/flensburg/air-1/receipt", "v1.1/#")
     assert {acl["acltype"] for acl in rights.acls()} == {"publishClientSend", "publishClientReceive", "subscribePattern"}
 
 
@@ -21,4 +21,5 @@ def test_what_is_no_device_gets_no_rights(user: str) -> None:
 def test_the_bridge_reads_readings_and_hears_itself() -> None:
     rights = bridge_rights("b1")
     assert rights.publish == ("grenzregion/bridge/b1/heartbeat",)
-    assert rights.subscribe == ("region/1/+/+/up/+", "$share/+/region/1/+/+/up/+", "grenzregion/bridge/b1/heartbeat")
+    intake = ("region/1/+/+/up/+", "v1.1/Observations", "v1.1/+/Observations")
+    assert rights.subscribe == (*intake, *(f"$share/+/{each}" for each in intake), "grenzregion/bridge/b1/heartbeat")
