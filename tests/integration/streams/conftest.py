@@ -28,8 +28,10 @@ REGISTER = """
          l AS (INSERT INTO location (name, description, encoding_type, location)
                VALUES ('l', '', 'application/geo+json', '{"type": "Point", "coordinates": [9.43, 54.79]}') RETURNING id),
          tl AS (INSERT INTO thing_location SELECT t.id, l.id FROM t, l)
-    INSERT INTO datastream (name, description, observation_type, unit_of_measurement, properties, thing_id, sensor_id, observed_property_id)
-    SELECT channel, '', '', '{"name": "", "symbol": "", "definition": "Cel"}', jsonb_build_object('channel', channel), t.id, s.id, p.id
+    INSERT INTO datastream (name, description, observation_type, unit_of_measurement, properties,
+                            thing_id, sensor_id, observed_property_id)
+    SELECT channel, '', '', '{"name": "", "symbol": "", "definition": "Cel"}', jsonb_build_object('channel', channel),
+           t.id, s.id, p.id
       FROM t, s, p, unnest(%(channels)s::text[]) AS channel
     RETURNING id
 """

@@ -12,7 +12,8 @@ async def places(road: Road) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...
     current = await road.rows("SELECT l.location -> 'coordinates' FROM location l JOIN thing_location ON location_id = l.id")
     history = await road.rows(
         "SELECT h.time, l.location -> 'coordinates' FROM historical_location h"
-        " JOIN historical_location_location hl ON hl.historical_location_id = h.id JOIN location l ON l.id = hl.location_id ORDER BY h.time"
+        " JOIN historical_location_location hl ON hl.historical_location_id = h.id"
+        " JOIN location l ON l.id = hl.location_id ORDER BY h.time"
     )
     return current, history
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -29,7 +28,7 @@ def streams_of_messages(draw: st.DrawFn) -> tuple[list[list[RawMessage]], list[l
         sent += [message(*body, seq=seq, epoch=epoch) for seq, body in enumerate(draw(st.lists(BODIES, max_size=5)))]
     sent += [message(*body) for body in draw(st.lists(BODIES, max_size=3))]
     late = [
-        RawMessage(topic=m.topic, payload=m.payload, received_us=m.received_us + int(timedelta(minutes=draw(st.integers(0, 9))).total_seconds() * 1e6),
+        RawMessage(topic=m.topic, payload=m.payload, received_us=m.received_us + 60_000_000 * draw(st.integers(0, 9)),
                    epoch=m.epoch, seq=m.seq, first=m.first)
         for m in draw(st.lists(st.sampled_from(sent), max_size=6)) if m.seq is not None
     ] if sent else []  # fmt: skip
@@ -41,11 +40,13 @@ def streams_of_messages(draw: st.DrawFn) -> tuple[list[list[RawMessage]], list[l
 
 TABLES = {  # what does not depend on the order, and what makes a row unique
     "observation": (
-        "datastream_id, phenomenon_time, phenomenon_end, received, number::text, result::text, flag, tests, ruleset, parameters, epoch, seq, item",
+        "datastream_id, phenomenon_time, phenomenon_end, received, number::text, result::text, flag, tests, ruleset, parameters,"
+        " epoch, seq, item",
         "datastream_id, phenomenon_time",
     ),
     "aggregate": (
-        "datastream_id, span, bucket, flag, n, numbers, sum, sum_squares, min, max, first_time, first_number, last_time, last_number",
+        "datastream_id, span, bucket, flag, n, numbers, sum, sum_squares, min, max, first_time, first_number,"
+        " last_time, last_number",
         "datastream_id, span, bucket, flag",
     ),
     "datastream_summary": (
