@@ -6,6 +6,7 @@ those of `odata.errors` and the driver's, which `api.errors` translates.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -17,6 +18,7 @@ from api.sensorthings.odata.build import Abilities, Access
 from api.sensorthings.odata.compiler import compile_request
 from api.sensorthings.odata.errors import MalformedQueryError, UnknownResourceError
 from api.sensorthings.odata.limits import Limits
+from api.sensorthings.odata.options import continued
 from api.sensorthings.odata.parser import parse
 from api.sensorthings.odata.statement import Statement
 from api.sensorthings.odata.syntax import Parsed, Request
@@ -30,10 +32,11 @@ _ABILITIES = b"SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'postgis'
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A finished answer. `body` None: the property has no value. `plain`: text instead of JSON."""
+    """A finished answer. `body` None: the property has no value. `rest`: what comes behind it, read while it is sent."""
 
     body: bytes | None
-    plain: bool
+    media: str
+    rest: AsyncIterator[bytes] | None = None
 
 
 class Reader:
@@ -65,7 +68,19 @@ class Reader:
             found = await self._run(self._compiled(parsed.request, access, abilities, unbounded=True), parsed)
         if not found:
             raise UnknownResourceError(f"there is no {path.strip('/')}")
-        return Answer(body=found[0], plain=statement.text)
+        if not statement.token:
+            return Answer(body=_joined(found), media=statement.media)
+        first, token = statement.header + (found[0] or b""), found[1]
+        return Answer(body=first, media=statement.media, rest=None if token is None else self._rest(parsed, access, token))
+
+    async def _rest(self, parsed: Parsed, access: Access, token: bytes) -> AsyncIterator[bytes]:
+        """Read a long answer piece by piece, each by a statement of its own that goes on behind the last row."""
+        abilities = await self.abilities()
+        following: bytes | None = token
+        while following is not None:
+            there = continued(parsed, following.decode())
+            text, following = await self._run(self._compiled(there.request, access, abilities, unbounded=False), there)
+            yield text or b""
 
     def statement(self, path: str, query: str, access: Access, abilities: Abilities) -> tuple[bytes, list[str]]:
         """Give the SQL of a request and its parameters, for tests of plans."""
@@ -95,6 +110,9 @@ class Reader:
             # The bytes as they came, without a decoding that the response would undo.
             if result is None or result.ntuples == 0:
                 return []
-            pieces = [result.get_value(0, index) for index in range(result.nfields)]
-            texts = [piece for piece in pieces if piece is not None]
-            return [b"".join(texts) if len(texts) == len(pieces) else None]
+            return [result.get_value(0, index) for index in range(result.nfields)]
+
+
+def _joined(pieces: list[bytes | None]) -> bytes | None:
+    texts = [piece for piece in pieces if piece is not None]
+    return b"".join(texts) if len(texts) == len(pieces) else None

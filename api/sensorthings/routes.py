@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import msgspec
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from api.access import Guard
@@ -61,4 +63,12 @@ def response(answer: Answer) -> Response:
     """Give the response to an answer; a property without value is 204 (18-088, 9.2.4)."""
     if answer.body is None:
         return Response(status_code=204)
-    return Response(answer.body, media_type="text/plain" if answer.plain else "application/json")
+    if answer.rest is not None:
+        return StreamingResponse(_pieces(answer.body, answer.rest), media_type=answer.media)
+    return Response(answer.body, media_type=answer.media)
+
+
+async def _pieces(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for piece in rest:
+        yield piece

@@ -12,11 +12,12 @@ from psycopg.sql import Composable
 from api.sensorthings.entities.model import Backward, Kind, Property
 from api.sensorthings.odata.build import Abilities, Access, Build
 from api.sensorthings.odata.errors import MalformedQueryError
+from api.sensorthings.odata.formats import MEDIA, Formats
 from api.sensorthings.odata.limits import Limits
 from api.sensorthings.odata.pages import Collection, Pages, single
 from api.sensorthings.odata.resources import Resource, exists, id_of, meant, resource
 from api.sensorthings.odata.statement import Statement, rendered
-from api.sensorthings.odata.syntax import Form, Options, Request
+from api.sensorthings.odata.syntax import Form, Options, Request, ResultFormat
 from api.sensorthings.wire.model import Row, Wire
 
 _TEXT = sql.SQL("{}::text")
@@ -31,8 +32,16 @@ def compile_request(
     """
     build = Build(wire=wire, limits=limits, access=access, abilities=abilities, unbounded=unbounded)
     found = resource(request.steps, wire.id_names)
-    query, sources = rendered(_Compiler(build, request, found).statement())
-    return Statement(query=query, sources=sources, text=request.form is Form.VALUE, bounded=build.bounded)
+    compiler = _Compiler(build, request, found)
+    query, sources = rendered(compiler.statement())
+    return Statement(
+        query=query,
+        sources=sources,
+        media="text/plain" if request.form is Form.VALUE else MEDIA[request.options.format],
+        bounded=build.bounded,
+        header=compiler.header,
+        token=request.options.format is ResultFormat.CSV,
+    )
 
 
 class _Compiler:
@@ -41,6 +50,7 @@ class _Compiler:
         self._request = request
         self._resource = found
         self._pages = Pages(build)
+        self.header = b""
 
     def statement(self) -> Composable:
         last = self._resource.stages[-1]
@@ -63,10 +73,23 @@ class _Compiler:
             everything=not before,
             reference=self._request.form is Form.REFERENCE,
         )
-        parts = self._pages.collection(collection)
+        if options.format is not None and collection.reference:
+            raise MalformedQueryError("$resultFormat", None, "does not apply to $ref")
+        formats = Formats(build, self._pages)
+        if options.format is ResultFormat.CSV:
+            query, self.header = formats.csv(collection)
+            return sql.SQL("SELECT page.* FROM ({}) page WHERE {}").format(query, exists(build, before)) if before else query
+        finish = build.wire.collection
+        match options.format:
+            case ResultFormat.DATA_ARRAY:
+                parts = formats.data_array(collection)
+            case ResultFormat.GEOJSON:
+                parts, finish = formats.geojson(collection), build.wire.features
+            case _:
+                parts = self._pages.collection(collection)
         path = build.wire.link(build.slot(self._request.path, _TEXT))
         link_options = sql.SQL("''") if options.link is None else build.slot(options.link, _TEXT)
-        query = parts.select(path, link_options, build.wire.collection)
+        query = parts.select(path, link_options, finish)
         return sql.SQL("SELECT page.* FROM ({}) page WHERE {}").format(query, exists(build, before)) if before else query
 
     def _entity(self) -> Composable:
@@ -122,6 +145,7 @@ def _refuse_collection_options(options: Options) -> None:
         "$skip": options.skip is not None,
         "$count": options.count,
         "$skiptoken": options.after is not None,
+        "$resultFormat": options.format is not None,
     }
     for name, used in given.items():
         if used:

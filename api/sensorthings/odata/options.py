@@ -15,9 +15,9 @@ from api.sensorthings.odata.errors import LimitExceededError, MalformedQueryErro
 from api.sensorthings.odata.expressions import ExpressionParser
 from api.sensorthings.odata.lexer import TokenKind
 from api.sensorthings.odata.limits import Budget
-from api.sensorthings.odata.syntax import Expand, Options, OrderItem, Path
+from api.sensorthings.odata.syntax import Expand, Options, OrderItem, Parsed, Path, ResultFormat
 
-OPTIONS = ("$filter", "$orderby", "$select", "$expand", "$top", "$skip", "$count", "$skiptoken")
+OPTIONS = ("$filter", "$orderby", "$select", "$expand", "$top", "$skip", "$count", "$resultformat", "$skiptoken")
 _LARGEST_SKIP = 2**53
 
 
@@ -45,6 +45,8 @@ class OptionsParser:
             "$skip": lambda cursor: budget.slot(str(_integer(cursor, _LARGEST_SKIP, "$skip"))),
             "$count": _boolean,
         }
+        if depth == 0:
+            self._readers["$resultformat"] = _format
 
     def add(self, name: str, cursor: Cursor) -> None:
         """Read the value of one option up to `;`, `)` or the end."""
@@ -52,7 +54,7 @@ class OptionsParser:
         if option in self._draft.given:
             raise MalformedQueryError(name, None, "given twice")
         if option not in self._readers:
-            raise MalformedQueryError(name, None, f"unknown option; there are {', '.join(OPTIONS)}")
+            raise MalformedQueryError(name, None, f"unknown option here; there are {', '.join(self._readers)}")
         start = cursor.token.start
         self._draft.given[option] = self._readers[option](cursor)
         if option != "$skip":
@@ -79,6 +81,7 @@ class OptionsParser:
             count=given.get("$count", False),
             after=given.get("$skiptoken"),
             link=self._budget.slot(link),
+            format=given.get("$resultformat"),
         )
 
     def _orderby(self, cursor: Cursor) -> tuple[OrderItem, ...]:
@@ -191,12 +194,32 @@ def _integer(cursor: Cursor, largest: int | None, name: str) -> int:
     return value
 
 
+def _format(cursor: Cursor) -> ResultFormat | None:
+    named = {found.value.lower(): found for found in ResultFormat}
+    word = cursor.word()
+    if word not in named and word != "json":
+        raise cursor.unexpected("JSON, dataArray, CSV or GeoJSON")
+    cursor.take()
+    return named.get(word)
+
+
 def _boolean(cursor: Cursor) -> bool:
     word = cursor.word()
     if word not in ("true", "false"):
         raise cursor.unexpected("true or false")
     cursor.take()
     return word == "true"
+
+
+def continued(parsed: Parsed, token: str) -> Parsed:
+    """Give the same request, but from the place that a token tells."""
+    slots: list[int | None] = []
+    values = list(parsed.values)
+    for key in _decoded(token):
+        slots.append(None if key is None else len(values))
+        values.extend(() if key is None else (key,))
+    options = replace(parsed.request.options, skip=None, after=tuple(slots))
+    return Parsed(request=replace(parsed.request, options=options), values=tuple(values))
 
 
 def _decoded(text: str) -> list[str | None]:

@@ -46,10 +46,21 @@ class Collection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """The rows of a page: FILTER clauses for those that are `shown` and for the `last` of them, how many, and each one's token."""
+
+    top: int
+    shown: Composable
+    last: Composable
+    count: Composable
+    token: Composable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """A compiled collection: where its rows come from, and SQL for its texts, which aggregates over these rows.
 
-    `lone`: there is one row or none, and nothing aggregates.
+    `lone`: there is one row or none, and nothing aggregates. `rows` is for those who aggregate in another way.
     """
 
     source: Composable
@@ -58,6 +69,7 @@ class Parts:
     more: Composable
     token: Composable
     lone: bool = False
+    rows: Rows | None = None
 
     def select(self, path: Composable, options: Composable, text: Finish) -> Composable:
         """Give the query for the pieces of the finished text; `path` and `options` make the link to the next page."""
@@ -79,14 +91,28 @@ class Pages:
 
     def collection(self, collection: Collection, where: str = "$filter") -> Parts:
         """Compile a collection."""
-        build, options = self._build, collection.options
         if self._is_latest(collection):
             return self._latest(collection, where)
+        row = Row(self._build.alias())
+        item, joins, text_order = self._item(collection, row)
+        return self.page(collection, row, item, joins, ordered=text_order, where=where)
+
+    def page(
+        self,
+        collection: Collection,
+        row: Row,
+        item: Composable,
+        joins: list[Composable],
+        *,
+        ordered: bool,
+        where: str = "$filter",
+        glue: str = ",",
+    ) -> Parts:
+        """Compile a page of rows, each with the text `item`; `ordered`: `joins` may disturb their order."""
+        build, options = self._build, collection.options
         inner = build.alias()
-        row = Row(build.alias())
         keys = order(build, collection.entity, inner, options, "$orderby")
         top = build.limits.top_default if options.top is None else options.top
-        item, joins, text_order = self._item(collection, row)
         conditions = [*collection.scope(inner), *self._filter(collection, inner, where)]
         if options.after is not None:
             conditions.append(behind(build, keys, options.after))
@@ -95,14 +121,16 @@ class Pages:
         # The count of rows is part of the request's shape: a plan for an unknown LIMIT would expect a tenth of the table.
         shown = sql.SQL("FILTER (WHERE {} <= {})").format(number, sql.Literal(top))
         last = sql.SQL("FILTER (WHERE {} = {})").format(number, sql.Literal(top))
-        ordered = sql.SQL(" ORDER BY {}").format(number) if text_order else sql.SQL("")
-        places = [column(row.alias, f"k{index}") for index in range(len(keys))]
+        in_order = sql.SQL(" ORDER BY {}").format(number) if ordered else sql.SQL("")
+        row_token = token([column(row.alias, f"k{index}") for index in range(len(keys))])
+        items = sql.SQL("coalesce(string_agg({}, {}{}) {}, '')")
         return Parts(
             source=sql.SQL(" ").join([source, *joins]),
-            items=sql.SQL("coalesce(string_agg({}, ','{}) {}, '')").format(item, ordered, shown),
+            items=items.format(item, sql.Literal(glue), in_order, shown),
             count=self._count(collection, where) if options.count else None,
             more=sql.SQL("count(*) > {}").format(sql.Literal(top)),
-            token=sql.SQL("max({}) {}").format(token(places), last),
+            token=sql.SQL("max({}) {}").format(row_token, last),
+            rows=Rows(top=top, shown=shown, last=last, count=sql.SQL("count(*) {}").format(shown), token=row_token),
         )
 
     def _item(self, collection: Collection, row: Row) -> tuple[Composable, list[Composable], bool]:

@@ -66,14 +66,17 @@ def _rendered(part: Composable, numbers: dict[Source, int]) -> bytes:
 class Statement:
     """One SQL statement that answers all requests of one shape with one row of one text, or no row: nothing is there.
 
-    `text`: plain text instead of JSON. `bounded`: by the day in an id; an Observation that was moved to another day is only found
-    without that bound.
+    `media` is its type, `header` what comes first. A statement with a `token` gives, behind the text, where it goes on:
+    its answer is long and is asked for in pieces. `bounded`: by the day in an id; an Observation that was moved to
+    another day is only found without that bound.
     """
 
     query: bytes
     sources: tuple[Source, ...]
-    text: bool
+    media: str
     bounded: bool
+    header: bytes = b""
+    token: bool = False
 
     def bind(self, values: tuple[str, ...]) -> list[str]:
         """Give the parameters for the values of a request's slots."""

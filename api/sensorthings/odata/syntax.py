@@ -112,6 +112,14 @@ class Expand:
     position: int = field(compare=False)
 
 
+class ResultFormat(enum.Enum):
+    """What a collection is given as, when not as JSON (18-088, 9.3.3.6 and what FROST's clients know)."""
+
+    DATA_ARRAY = "dataArray"
+    CSV = "CSV"
+    GEOJSON = "GeoJSON"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """The query options of a collection, an entity or an expanded relation.
@@ -129,6 +137,7 @@ class Options:
     count: bool = False
     after: tuple[int | None, ...] | None = None
     link: int | None = None
+    format: ResultFormat | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

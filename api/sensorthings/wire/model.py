@@ -107,6 +107,30 @@ class Wire(Protocol):
         """Give a property's value as plain text (`$value`)."""
         ...
 
+    def array(self, values: Sequence[Composable]) -> Composable:
+        """Give the values of one row of a data array; each may be NULL."""
+        ...
+
+    def owner_link(self, navigation: Navigation, own_id: Composable) -> Composable:
+        """Give the member that says which entity a group of a data array belongs to."""
+        ...
+
+    def data_array(self, owner: Composable, components: Sequence[str], rows: Composable, count: Composable) -> Composable:
+        """Give one group of a data array with its joined rows."""
+        ...
+
+    def csv(self, found: Property, columns: Sequence[Composable]) -> Composable:
+        """Give a property's value as a field of CSV, NULL where it has none."""
+        ...
+
+    def feature(self, row: Row, geometry: Composable, properties: Composable) -> Composable:
+        """Give a Feature of GeoJSON; `geometry` is jsonb, perhaps a Feature itself or no GeoJSON at all."""
+        ...
+
+    def features(self, items: Composable, count: Composable | None, link: Composable) -> Sequence[Composable]:
+        """Give the pieces of a FeatureCollection."""
+        ...
+
     def quality(self, columns: Sequence[Composable]) -> Composable:
         """Give a result's quality as jsonb, for filters."""
         ...

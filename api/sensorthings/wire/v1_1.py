@@ -30,6 +30,12 @@ _NUMBER = sql.SQL("CASE WHEN {0} > '-Infinity' AND {0} < 'Infinity' THEN {0}::te
 # A number that a double precision one can't hold stands in both columns: its text is what was sent.
 _RESULT = sql.SQL("coalesce({other}::text, {number})")
 
+_QUOTED = sql.SQL("'\"' || replace({}, '\"', '\"\"') || '\"'")
+_GEOMETRY = sql.SQL(
+    "coalesce((SELECT CASE WHEN g ->> 'type' = 'Feature' THEN (g -> 'geometry')::text"
+    " WHEN g ? 'coordinates' OR g ? 'geometries' THEN g::text END FROM (SELECT {} AS g) AS place), 'null')"
+)
+
 
 class WireV11:
     """The wire of version 1.1 under a public URL such as `https://region.example/v1.1`."""
@@ -166,6 +172,50 @@ class WireV11:
                 return sql.SQL("({} #>> '{{}}')").format(columns[0])
             case _:
                 return self.json(found, columns)
+
+    def array(self, values: Sequence[Composable]) -> Composable:
+        """Give one row of a data array."""
+        glued: list[str | Composable | Text] = []
+        for value in values:
+            glued.extend((",", sql.SQL("coalesce({}, 'null')").format(value)))
+        return text("[", *glued[1:], "]").compose()
+
+    def owner_link(self, navigation: Navigation, own_id: Composable) -> Composable:
+        """Give the member that names a group's Datastream."""
+        number = sql.SQL("{}::text").format(own_id)
+        return text(f'"{navigation.name}@iot.navigationLink":"{self._root}/{navigation.target}(', number, ')"').compose()
+
+    def data_array(self, owner: Composable, components: Sequence[str], rows: Composable, count: Composable) -> Composable:
+        """Give one group of a data array (18-088, 9.3.3.6)."""
+        names = ",".join(f'"{name}"' for name in components)
+        number = sql.SQL("{}::text").format(count)
+        head = text("{", owner, f',"components":[{names}],"dataArray@iot.count":', number, ',"dataArray":[')
+        return text(head, rows, "]}").compose()
+
+    def csv(self, found: Property, columns: Sequence[Composable]) -> Composable:
+        """Give a field: numbers and times as they are, all else between quotes, JSON where it is no text (RFC 4180)."""
+        match found.kind:
+            case Kind.INSTANT | Kind.INTERVAL | Kind.NUMBER:
+                return self.plain(found, columns)
+            case Kind.RESULT:
+                number, other = columns
+                template = sql.SQL("CASE WHEN {other} IS NULL OR {number} IS NOT NULL THEN {plain} ELSE {quoted} END")
+                quoted = _QUOTED.format(sql.SQL("({} #>> '{{}}')").format(other))
+                return template.format(number=number, other=other, plain=self.plain(found, columns), quoted=quoted)
+            case _:
+                return _QUOTED.format(self.plain(found, columns))
+
+    def feature(self, row: Row, geometry: Composable, properties: Composable) -> Composable:
+        """Give a Feature; what is no GeoJSON is no geometry."""
+        return text(
+            '{"type":"Feature","id":', row.id, ',"geometry":', _GEOMETRY.format(geometry), ',"properties":', properties, "}"
+        ).compose()
+
+    def features(self, items: Composable, count: Composable | None, link: Composable) -> Sequence[Composable]:
+        """Give a FeatureCollection, with the foreign members that `collection` has too."""
+        counted = text('"@iot.count":', count, ",") if count is not None else text("")
+        following = or_nothing(text('"@iot.nextLink":"', link, '",'))
+        return text('{"type":"FeatureCollection",', counted, following, '"features":[').compose(), items, sql.SQL("']}'")
 
     def quality(self, columns: Sequence[Composable]) -> Composable:
         """Give a result's quality as jsonb."""

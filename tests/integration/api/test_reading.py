@@ -124,7 +124,7 @@ def test_parts_of_an_entity_can_be_asked_for(region: Asking, path: str, expected
 )
 def test_a_value_alone_is_plain_text(region: Asking, path: str, expected: bytes) -> None:
     answer = region.answer(path)
-    assert answer.plain
+    assert answer.media == "text/plain"
     assert answer.body == expected
 
 
