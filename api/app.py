@@ -33,6 +33,8 @@ from api.sensorthings.routes import sensorthings_routes
 from api.sensorthings.wire.v1_1 import PREFIX
 from api.sensorthings.writer.creator import Creator
 from api.sensorthings.writer.editor import Editor
+from api.sensorthings.writer.filtered import Filtered
+from api.sensorthings.writer.links import Links
 from api.sensorthings.writer.routes import Writing, writing_routes
 from api.store import OpenStore, Store, open_store
 from infra.settings import ApiSettings
@@ -97,7 +99,7 @@ def create_app(settings: ApiSettings, *, store: OpenStore = open_store) -> FastA
         lifespan=partial(services.lifespan, settings.database_url),
         middleware=[
             Middleware(Measure, metrics),
-            Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "HEAD"], expose_headers=["Location"]),
+            Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "HEAD"], expose_headers=["Location", "ETag"]),
             Middleware(Limits, settings.query_bytes, settings.body_bytes),
         ],
         exception_handlers=dict(HANDLERS),
@@ -119,9 +121,15 @@ def _sensorthings(settings: ApiSettings, services: Services, guard: Guard, metri
     async def read_entity(entity_set: EntitySet, number: int) -> bytes | None:
         return (await reader.read(f"{entity_set.name}({number})", "", Access(sees_private=True))).body
 
+    async def find(path: str, query: str) -> bytes | None:
+        return (await reader.read(path, query, Access(sees_private=True))).body
+
+    editor = Editor(pool=services.pools.writing, store=services.running_store)
     writing = Writing(
         creator=Creator(pool=services.pools.writing, store=services.running_store),
-        editor=Editor(pool=services.pools.writing),
+        editor=editor,
+        links=Links(editor=editor, read=read_entity),
+        filtered=Filtered(editor=editor, find=find, read=read_entity),
         guard=guard,
         metrics=metrics,
         root=public_url + PREFIX,

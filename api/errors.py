@@ -6,6 +6,7 @@
     ├── InvalidEntityError       a body that is no entity of its set; `field` is the path in the body
     ├── UnknownEntityError       an address under which nothing is
     ├── ConflictError            a name that is taken (decisions.md 8)
+    ├── PreconditionError        an entity that is not as `If-Match` says
     ├── UnauthorizedError        writing without the token
     ├── NotAllowedError          a method that this address has not
     ├── QueryTooLongError        a query above the limit
@@ -76,6 +77,10 @@ class ConflictError(ApiError):
     """The name is taken."""
 
 
+class PreconditionError(ApiError):
+    """The entity changed since the client read it."""
+
+
 class UnauthorizedError(ApiError):
     """The token is missing or wrong."""
 
@@ -122,6 +127,7 @@ STATUS: Mapping[type[ApiError], HTTPStatus] = MappingProxyType(
         NotAllowedError: HTTPStatus.METHOD_NOT_ALLOWED,
         SlowBodyError: HTTPStatus.REQUEST_TIMEOUT,
         ConflictError: HTTPStatus.CONFLICT,
+        PreconditionError: HTTPStatus.PRECONDITION_FAILED,
         BodyTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         QueryTooLongError: HTTPStatus.REQUEST_URI_TOO_LONG,
         MediaTypeError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
-from streams.contract import NewObservation, ObservationStore, Written
+from streams.contract import NewObservation, ObservationStore, Values, Written
 
 
 class Store(Protocol):
@@ -13,6 +13,18 @@ class Store(Protocol):
 
     async def write_observations(self, observations: Sequence[NewObservation]) -> list[Written]:
         """Give for each Observation, in order, its id or why it could not be written."""
+        ...
+
+    async def change_observation(self, observation_id: int, values: Values) -> None:
+        """Change an Observation by what `values` says once it is locked; raises `UnknownObservationError`."""
+        ...
+
+    async def delete_observation(self, observation_id: int, allow: Values) -> None:
+        """Delete an Observation if `allow` raises nothing once it is locked; raises `UnknownObservationError`."""
+        ...
+
+    async def delete_observations(self, ids: Sequence[int]) -> None:
+        """Delete Observations."""
         ...
 
     async def close(self) -> None:

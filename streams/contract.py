@@ -4,6 +4,8 @@
 (architecture.md, "The API").
 """
 
+from streams.changes import UnfitResultError, UnknownObservationError, Values, delete_of_feature, lock_thing, recompute_days
+from streams.errors import RegistryMovedError
 from streams.observations import (
     NewObservation,
     NoFeatureError,
@@ -26,7 +28,14 @@ __all__ = [
     "NoFeatureError",
     "ObservationStore",
     "RefusedObservationError",
+    "RegistryMovedError",
+    "UnfitResultError",
     "UnknownDatastreamError",
     "UnknownFeatureError",
+    "UnknownObservationError",
+    "Values",
     "Written",
+    "delete_of_feature",
+    "lock_thing",
+    "recompute_days",
 ]

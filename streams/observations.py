@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Self, cast
 
 import msgspec
 import psycopg
 
-from streams import store
+from streams import changes, store
 from streams.candidate import Candidate, Channel
 from streams.channels import Channels
 from streams.errors import RegistryMovedError
@@ -132,6 +132,27 @@ class ObservationStore:
         written: asyncio.Future[list[Written]] = asyncio.get_running_loop().create_future()
         self._queue.put_nowait(Request(observations=observations, written=written))
         return await written
+
+    async def change_observation(self, observation_id: int, values: changes.Values) -> None:
+        """Change an Observation; see `streams.changes.change`."""
+        await self._edit(lambda connection: changes.change(connection, observation_id, values, self._channels.get, self._limits))
+
+    async def delete_observation(self, observation_id: int, allow: changes.Values) -> None:
+        """Delete an Observation; see `streams.changes.delete`."""
+        await self._edit(lambda connection: changes.delete(connection, observation_id, allow))
+
+    async def delete_observations(self, ids: Sequence[int]) -> None:
+        """Delete Observations in one transaction; those that are gone already are passed by."""
+        await self._edit(lambda connection: changes.delete_many(connection, ids))
+
+    async def _edit(self, work: Callable[[store.Connection], Awaitable[None]]) -> None:
+        async for attempt in retrying(GIVE_UP_S):
+            with attempt:
+                async with self._pool.connection() as connection, connection.transaction():
+                    try:
+                        await work(connection)
+                    except psycopg.errors.ForeignKeyViolation as error:
+                        raise RegistryMovedError("a Datastream or FeatureOfInterest was deleted meanwhile") from error
 
     async def _serve(self) -> None:
         while True:

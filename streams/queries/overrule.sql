@@ -15,7 +15,7 @@ beaten AS (
       FROM contender c JOIN observation o
         ON o.datastream_id = c.datastream_id AND o.phenomenon_time = c.phenomenon_time AND o.discriminator = c.discriminator
        AND o.phenomenon_time BETWEEN (SELECT min(phenomenon_time) FROM stage) AND (SELECT max(phenomenon_time) FROM stage)
-     WHERE NOT o.deleted
+     WHERE NOT o.deleted AND NOT o.manual
        AND ((c.epoch IS NOT NULL, coalesce(c.epoch, 0), coalesce(c.seq, 0), coalesce(c.item, 0), coalesce(c.result, c.number::text, ''))
             > (o.epoch IS NOT NULL, coalesce(o.epoch, 0), coalesce(o.seq, 0), coalesce(o.item, 0), coalesce(o.result::text, o.number::text, ''))
          OR ((c.epoch IS NOT NULL, coalesce(c.epoch, 0), coalesce(c.seq, 0), coalesce(c.item, 0), coalesce(c.result, c.number::text, ''))

@@ -19,7 +19,7 @@ from api.errors import ApiError, InvalidEntityError, UnknownEntityError
 from api.sensorthings.writer.plan import Existing, Plan, Row, Target
 from api.sensorthings.writer.rows import ORDER, Ids, no_feature, set_of, write_rows
 from api.store import Store
-from streams.contract import NewObservation, NoFeatureError, RefusedObservationError, UnknownDatastreamError
+from streams.contract import NewObservation, NoFeatureError, RefusedObservationError, UnknownDatastreamError, UnknownFeatureError
 
 Clock = Callable[[], datetime]
 
@@ -102,9 +102,12 @@ def _observation(row: Row, ids: Ids, now: datetime) -> NewObservation:
     )
 
 
-def _refused(row: Row, error: UnknownDatastreamError | NoFeatureError | RefusedObservationError) -> ApiError:
+def _refused(row: Row, error: UnknownDatastreamError | UnknownFeatureError | NoFeatureError | RefusedObservationError) -> ApiError:
     if isinstance(error, NoFeatureError):
         return no_feature(row)
+    if isinstance(error, UnknownFeatureError):
+        field = f"{row.path}.FeatureOfInterest" if row.path else "FeatureOfInterest"
+        return InvalidEntityError(f"{field}: there is no FeatureOfInterest {error.feature_id}", field=field)
     if isinstance(error, RefusedObservationError):
         return InvalidEntityError(f"the database refuses this Observation: {error}", field=row.path or None)
     datastream = row.links["datastream_id"]

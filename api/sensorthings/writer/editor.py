@@ -1,8 +1,10 @@
-"""Changes and deletes entities, each in one transaction. Observations belong to the store and are not changed here."""
+"""Changes and deletes entities, each in one transaction. Observations are changed by the store."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -13,55 +15,150 @@ from psycopg.rows import dict_row
 from psycopg.sql import SQL, Composed, Identifier
 
 from api.database import Pool, statement
-from api.errors import ConflictError, InvalidEntityError, NotSupportedError, UnknownEntityError
+from api.errors import ConflictError, InvalidEntityError, UnknownEntityError
 from api.sensorthings.entities.model import EntitySet
+from api.sensorthings.writer.asked import Asked
 from api.sensorthings.writer.changes import Change, read_change
+from api.sensorthings.writer.creator import Clock, utc_now
 from api.sensorthings.writer.plan import Existing
-from api.sensorthings.writer.rows import set_of
+from api.sensorthings.writer.rows import pair_statement, set_of
+from api.store import Store
+from streams.contract import (
+    RegistryMovedError,
+    UnfitResultError,
+    UnknownObservationError,
+    delete_of_feature,
+    lock_thing,
+    recompute_days,
+)
 
-_IN_USE = statement(__file__, "feature_in_use.sql")
 _HAS_READINGS = statement(__file__, "stored_entity.sql")
-_LATER = "Observations can't be changed or deleted one by one yet"
+_ATTEMPTS = 8
+_PAUSE_S = 0.02
+_AGAIN = (pg.DeadlockDetected, pg.SerializationFailure, pg.ForeignKeyViolation, RegistryMovedError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Editor:
-    """Writes what PATCH and DELETE ask for."""
+    """Writes what PATCH, PUT and DELETE ask for. `store` gives the store, which exists only while the application runs."""
 
     pool: Pool
+    store: Callable[[], Store]
+    clock: Clock = utc_now
 
-    async def change(self, entity: Existing, body: Any) -> None:
+    async def change(self, entity: Existing, asked: Asked) -> None:
         """Change an entity; raises `ApiError`s, and then it is as it was."""
-        described = _editable(entity)
+        if entity.entity_set == "Observations":
+            await self._change_observation(entity, asked)
+        else:
+            await self._repeated(lambda connection: self._change(connection, entity, asked))
+
+    async def delete(self, entity: Existing, asked: Asked) -> None:
+        """Delete an entity with all that can't be without it; raises `ApiError`s."""
+        if entity.entity_set == "Observations":
+            await self._delete_observation(entity, asked)
+        else:
+            await self._repeated(lambda connection: self._delete(connection, entity, asked))
+
+    async def link(self, table: str, columns: Mapping[str, int]) -> None:
+        """Link two entities of a many-to-many relation; a Thing's new Location takes the place of its old ones."""
+
+        async def work(connection: AsyncConnection[Any]) -> None:
+            await _write_pairs(connection, table, [columns], self.clock())
+
+        await self._repeated(work)
+
+    async def unlink(self, table: str, columns: Mapping[str, int]) -> bool:
+        """Take a link away; gives whether there was one."""
+        one, other = columns.items()
+        asked = SQL("DELETE FROM {} WHERE {} = %s AND {} = %s").format(Identifier(table), Identifier(one[0]), Identifier(other[0]))
         async with self.pool.connection() as connection:
-            stored = await _lock(connection, described, entity.id, SQL("FOR NO KEY UPDATE"))
-            change = read_change(described, body, number=entity.id, stored=stored)
-            await _check_allowed(connection, entity, change, stored)
-            await _check_targets(connection, change)
-            columns = {**change.values, **{column: target.id for column, target in change.links.items()}}
-            if not columns:
+            return (await connection.execute(asked, (one[1], other[1]))).rowcount > 0
+
+    async def _repeated(self, work: Callable[[AsyncConnection[Any]], Awaitable[None]]) -> None:
+        """Do it again where others were writing the same entities."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                async with self.pool.connection() as connection:
+                    await work(connection)
+            except _AGAIN as error:
+                if attempt == _ATTEMPTS:
+                    raise ConflictError("others are writing the same entities: try again") from error
+                await asyncio.sleep(_PAUSE_S * attempt * random.random())  # noqa: S311 -- no secret
+            else:
                 return
+
+    async def _change(self, connection: AsyncConnection[Any], entity: Existing, asked: Asked) -> None:
+        described = set_of(entity.entity_set)
+        stored = await _lock(connection, described, entity.id, SQL("FOR NO KEY UPDATE"))
+        body = await asked.resolve(described, entity.id)
+        change = read_change(described, body, number=entity.id, stored=stored, whole=asked.whole)
+        new_days = await _check_allowed(connection, entity, change, stored)
+        await _check_targets(connection, change)
+        columns = {**change.values, **{column: target.id for column, target in change.links.items()}}
+        if columns:
             try:
                 await connection.execute(
                     _update(described, columns), {"id": entity.id, "row": msgspec.json.encode(columns).decode()}
                 )
             except pg.UniqueViolation as error:
                 raise ConflictError("this device or channel is there already", field="properties") from error
+        if change.locations is not None:
+            pairs = [{"thing_id": entity.id, "location_id": target.id} for target in change.locations]
+            await _write_pairs(connection, "thing_location", pairs, self.clock())
+        if new_days is not None:
+            await recompute_days(connection, new_days)
 
-    async def delete(self, entity: Existing) -> None:
-        """Delete an entity with all that can't be without it; raises `ApiError`s."""
-        described = _editable(entity)
-        async with self.pool.connection() as connection:
-            await _lock(connection, described, entity.id, SQL("FOR UPDATE"))
-            if entity.entity_set == "FeaturesOfInterest":
-                await _check_unused(connection, entity.id)
-            await connection.execute(SQL("DELETE FROM {} WHERE id = %s").format(Identifier(described.table)), (entity.id,))
+    async def _delete(self, connection: AsyncConnection[Any], entity: Existing, asked: Asked) -> None:
+        described = set_of(entity.entity_set)
+        if entity.entity_set == "FeaturesOfInterest":
+            # Datastreams before features, as those who write Observations take them; what came in between is met again below.
+            await delete_of_feature(connection, entity.id)
+        await _lock(connection, described, entity.id, SQL("FOR UPDATE"))
+        await asked.resolve(described, entity.id)
+        if entity.entity_set == "FeaturesOfInterest":
+            await delete_of_feature(connection, entity.id)
+        await connection.execute(SQL("DELETE FROM {} WHERE id = %s").format(Identifier(described.table)), (entity.id,))
+
+    async def _change_observation(self, entity: Existing, asked: Asked) -> None:
+        described = set_of("Observations")
+
+        async def values(stored: Mapping[str, Any]) -> Mapping[str, Any]:
+            body = await asked.resolve(described, entity.id)
+            change = read_change(described, body, number=entity.id, stored=stored, whole=asked.whole)
+            async with self.pool.connection() as connection:
+                await _check_targets(connection, change)
+            links = {column: target.id for column, target in change.links.items()}
+            return _observation_values(change.values) | links
+
+        try:
+            await self.store().change_observation(entity.id, values)
+        except UnknownObservationError as error:
+            raise UnknownEntityError(f"there is no Observation {entity.id}") from error
+        except UnfitResultError as error:
+            raise InvalidEntityError(str(error), field="result") from error
+        except RegistryMovedError as error:
+            raise ConflictError("others are writing the same entities: try again") from error
+
+    async def _delete_observation(self, entity: Existing, asked: Asked) -> None:
+        async def allow(_stored: Mapping[str, Any]) -> Mapping[str, Any]:
+            await asked.resolve(set_of("Observations"), entity.id)
+            return {}
+
+        try:
+            await self.store().delete_observation(entity.id, allow)
+        except UnknownObservationError as error:
+            raise UnknownEntityError(f"there is no Observation {entity.id}") from error
 
 
-def _editable(entity: Existing) -> EntitySet:
-    if entity.entity_set == "Observations":
-        raise NotSupportedError(_LATER)
-    return set_of(entity.entity_set)
+def _observation_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the columns of an Observation; its result is one value, and the verdict on it is the store's."""
+    found = {name: value for name, value in values.items() if name not in {"number", "result", "flag", "tests", "ruleset"}}
+    if "number" in values:
+        found["result"] = values["number"]
+    if found.get("phenomenon_time", found) is None:
+        raise InvalidEntityError("phenomenonTime is mandatory", field="phenomenonTime")
+    return found
 
 
 async def _lock(connection: AsyncConnection[Any], described: EntitySet, number: int, strength: SQL) -> dict[str, Any]:
@@ -73,27 +170,39 @@ async def _lock(connection: AsyncConnection[Any], described: EntitySet, number: 
     return stored
 
 
-async def _check_unused(connection: AsyncConnection[Any], number: int) -> None:
-    row = await (await connection.execute(_IN_USE, {"id": number})).fetchone()
-    if row == (True,):
-        raise NotSupportedError(f"this FeatureOfInterest has Observations, and {_LATER}")
+async def _write_pairs(connection: AsyncConnection[Any], table: str, pairs: Sequence[Mapping[str, int]], now: Any) -> None:
+    for pair in pairs:
+        for column, number in pair.items():
+            described = set_of({"thing_id": "Things", "location_id": "Locations"}.get(column, "HistoricalLocations"))
+            strength = SQL("FOR NO KEY UPDATE") if column == "thing_id" else SQL("FOR KEY SHARE")
+            await _lock(connection, described, number, strength)
+    await connection.execute(pair_statement(table), {"pairs": msgspec.json.encode(pairs).decode(), "now": now})
 
 
-async def _check_allowed(connection: AsyncConnection[Any], entity: Existing, change: Change, stored: Mapping[str, Any]) -> None:
-    """Refuse what would make stored readings mean something else (decisions.md 9 and 18)."""
-    changes_unit = any(
+async def _check_allowed(
+    connection: AsyncConnection[Any], entity: Existing, change: Change, stored: Mapping[str, Any]
+) -> int | None:
+    """Refuse what would make stored readings mean something else (decisions.md 18).
+
+    Gives the Thing whose local days are to be made anew (decisions.md 9); its readings' writers then wait.
+    """
+    if any(
         change.values.get(column) is not None and change.values[column] != stored[column]
         for column in ("unit_of_measurement", "unit_of_measurements")
-    )
-    changes_zone = entity.entity_set == "Things" and "properties" in change.names and _zone(change) != stored["timezone"]
-    if not changes_unit and not changes_zone:
-        return
-    row = await (await connection.execute(_HAS_READINGS, {"entity_set": entity.entity_set, "id": entity.id})).fetchone()
-    if row != (True,):
-        return
-    if changes_unit:
-        raise ConflictError("unitOfMeasurement can't change: there are Observations in it", field="unitOfMeasurement")
-    raise NotSupportedError("properties.timezone can't change yet: there are aggregates of local days")
+    ):
+        await connection.execute(SQL("SELECT id FROM datastream WHERE id = %s FOR UPDATE"), (entity.id,))
+        row = await (await connection.execute(_HAS_READINGS, {"entity_set": entity.entity_set, "id": entity.id})).fetchone()
+        if row == (True,):
+            raise ConflictError("unitOfMeasurement can't change: there are Observations in it", field="unitOfMeasurement")
+    thing: int | None = None
+    if entity.entity_set == "Things" and "properties" in change.values and _zone(change) != stored["timezone"]:
+        thing = entity.id
+    elif "thing_id" in change.links and change.links["thing_id"].id != stored["thing_id"]:
+        thing = change.links["thing_id"].id
+        await connection.execute(SQL("SELECT id FROM datastream WHERE id = %s FOR UPDATE"), (entity.id,))
+    if thing is not None:
+        await lock_thing(connection, thing)
+    return thing
 
 
 def _zone(change: Change) -> str:
@@ -102,7 +211,7 @@ def _zone(change: Change) -> str:
 
 
 async def _check_targets(connection: AsyncConnection[Any], change: Change) -> None:
-    for target in change.links.values():
+    for target in (*change.links.values(), *(change.locations or ())):
         described = set_of(target.entity_set)
         asked = SQL("SELECT id FROM {} WHERE id = %s FOR KEY SHARE").format(Identifier(described.table))
         if await (await connection.execute(asked, (target.id,))).fetchone() is None:

@@ -1,4 +1,4 @@
-"""Writing over HTTP (18-088, 10.2): `POST` creates an entity with all that it brings along, `PATCH` changes, `DELETE` deletes.
+"""Writing over HTTP (18-088, 10.2): `POST` creates with all that a body brings along, `PATCH` and `PUT` change, `DELETE` deletes.
 
 A create is answered with 201, the absolute address in `Location` and the entity as the body; `Prefer: return=minimal` leaves
 the body out.
@@ -6,9 +6,9 @@ the body out.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qs
 
 import msgspec
 from starlette.requests import Request
@@ -17,18 +17,20 @@ from starlette.routing import Route
 
 from api.access import Guard
 from api.body import read_json
-from api.errors import InvalidEntityError, InvalidQueryError, NotAllowedError
+from api.errors import InvalidEntityError, InvalidQueryError
+from api.etag import etag_of
 from api.metrics import Metrics
 from api.sensorthings.entities.model import Backward, EntitySet, Ranked, Through
 from api.sensorthings.writer.address import Collection, collection_at, entity_at
+from api.sensorthings.writer.arrays import read_arrays, store_arrays
+from api.sensorthings.writer.asked import Asked, Manner, ReadEntity
 from api.sensorthings.writer.creator import Creator
 from api.sensorthings.writer.editor import Editor
+from api.sensorthings.writer.filtered import Filtered
+from api.sensorthings.writer.links import Links, is_reference
 from api.sensorthings.writer.plan import Plan, Target
 from api.sensorthings.writer.planner import plan_entity
 from api.sensorthings.writer.rows import set_of
-
-# Gives an entity as the wire shows it, or None where it is gone again.
-ReadEntity = Callable[[EntitySet, int], Awaitable[bytes | None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +43,24 @@ class Writing:
     metrics: Metrics
     root: str
     read: ReadEntity
+    links: Links
+    filtered: Filtered
+
+    async def create_many(self, request: Request) -> Response:
+        """Answer CreateObservations: for each row its address or why it is none (18-088, 13.2); raises `ApiError`s."""
+        self.guard.require_writer(request.headers)
+        rows = read_arrays(await read_json(request), self.creator.clock())
+        answers, created = await store_arrays(rows, self.creator.store(), f"{self.root}/Observations")
+        self.metrics.written.labels("Observations").inc(created)
+        self.metrics.batch.observe(len(rows))
+        return Response(msgspec.json.encode(answers), status_code=201, media_type="application/json")
 
     async def create(self, request: Request) -> Response:
         """Answer a POST; raises `ApiError`s."""
         self.guard.require_writer(request.headers)
+        if is_reference(request):
+            await self.links.add(_path(request), await read_json(request))
+            return Response(status_code=200)
         collection = await collection_at(_path(request), self.creator.pool)
         entity_set = collection.entity_set
         plan = Plan()
@@ -56,16 +72,38 @@ class Writing:
         return await self._created(entity_set, number, minimal="return=minimal" in request.headers.get("prefer", ""))
 
     async def change(self, request: Request) -> Response:
-        """Answer a PATCH with the changed entity; raises `ApiError`s."""
+        """Answer a PATCH, merging or by RFC 6902, with the changed entity; raises `ApiError`s."""
+        is_operations = request.headers.get("content-type", "").lower().startswith("application/json-patch+json")
+        return await self._change(request, Manner.JSON_PATCH if is_operations else Manner.MERGE)
+
+    async def replace(self, request: Request) -> Response:
+        """Answer a PUT with the changed entity, or set a link; raises `ApiError`s."""
+        if is_reference(request):
+            self.guard.require_writer(request.headers)
+            await self.links.set(_path(request), await read_json(request))
+            return Response(status_code=200)
+        return await self._change(request, Manner.WHOLE)
+
+    async def _change(self, request: Request, manner: Manner) -> Response:
         self.guard.require_writer(request.headers)
         entity = await entity_at(_path(request), self.editor.pool)
-        await self.editor.change(entity, await read_json(request))
-        return Response(await self.read(set_of(entity.entity_set), entity.id), media_type="application/json")
+        await self.editor.change(entity, await self._asked(request, await read_json(request), manner))
+        body = await self.read(set_of(entity.entity_set), entity.id) or b"{}"
+        return Response(body, media_type="application/json", headers={"ETag": etag_of(body)})
+
+    async def _asked(self, request: Request, body: Any = None, manner: Manner = Manner.MERGE) -> Asked:
+        return Asked(read=self.read, body=body, manner=manner, if_match=request.headers.get("if-match"))
 
     async def delete(self, request: Request) -> Response:
-        """Answer a DELETE; raises `ApiError`s."""
+        """Answer a DELETE of an entity, a link, or what a filter finds; raises `ApiError`s."""
         self.guard.require_writer(request.headers)
-        await self.editor.delete(await entity_at(_path(request), self.editor.pool))
+        path, query = request.path_params.get("path", ""), request.scope["query_string"].decode("ascii", "replace")
+        if is_reference(request):
+            await self.links.remove(path, parse_qs(query))
+        elif "filter" in {name.lower().lstrip("$") for name in parse_qs(query)}:
+            await self.filtered.delete(path, query)
+        else:
+            await self.editor.delete(await entity_at(_path(request), self.editor.pool), await self._asked(request))
         return Response(status_code=200)
 
     async def _created(self, entity_set: EntitySet, number: int, *, minimal: bool) -> Response:
@@ -76,7 +114,7 @@ class Writing:
         body = await self.read(entity_set, number)
         if body is None:
             body = msgspec.json.encode({"@iot.id": number, "@iot.selfLink": address})
-        return Response(body, status_code=201, headers=headers, media_type="application/json")
+        return Response(body, status_code=201, headers=headers | {"ETag": etag_of(body)}, media_type="application/json")
 
 
 def _path(request: Request) -> str:
@@ -86,16 +124,13 @@ def _path(request: Request) -> str:
 
 
 def writing_routes(writing: Writing, prefix: str) -> list[Route]:
-    """Make the routes of writing below the service root `prefix`; other methods are told what there is."""
-
-    async def refuse(request: Request) -> Response:
-        raise NotAllowedError(f"{request.method} is not served here", allowed=("GET", "HEAD", "POST", "PATCH", "DELETE"))
-
+    """Make the routes of writing below the service root `prefix`."""
     return [
+        Route(f"{prefix}/CreateObservations", writing.create_many, methods=["POST"]),
         Route(f"{prefix}/{{path:path}}", writing.create, methods=["POST"]),
         Route(f"{prefix}/{{path:path}}", writing.change, methods=["PATCH"]),
+        Route(f"{prefix}/{{path:path}}", writing.replace, methods=["PUT"]),
         Route(f"{prefix}/{{path:path}}", writing.delete, methods=["DELETE"]),
-        Route(f"{prefix}/{{path:path}}", refuse, methods=["PUT"]),
     ]
 
 

@@ -38,6 +38,11 @@ _ALLOCATE = statement(__file__, "allocate_ids.sql")
 _REPLACE_LOCATIONS = statement(__file__, "replace_locations.sql")
 _LINK_HISTORY = statement(__file__, "link_history.sql")
 _RANK_PROPERTIES = statement(__file__, "rank_properties.sql")
+_PAIRS = {
+    "thing_location": _REPLACE_LOCATIONS,
+    "historical_location_location": _LINK_HISTORY,
+    "multi_datastream_observed_property": _RANK_PROPERTIES,
+}
 _PROMOTE_HISTORY = statement(__file__, "promote_history.sql")
 _PLACELESS = statement(__file__, "placeless_datastreams.sql")
 _TAKEN = re.compile(r"=\(([^,]+), ([^)]+)\)")
@@ -100,16 +105,17 @@ async def _insert(connection: Connection, plan: Plan, ids: Ids, now: datetime) -
             await connection.execute(_insert_statement(name), (_json(_records(rows, ids.by_set[name], ids)),))
     for move in plan.moves:
         await connection.execute(_move_statement(move), (ids.of(move.target), move.entity.id))
-    for table, asked in (
-        ("thing_location", _REPLACE_LOCATIONS),
-        ("historical_location_location", _LINK_HISTORY),
-        ("multi_datastream_observed_property", _RANK_PROPERTIES),
-    ):
+    for table, asked in _PAIRS.items():
         pairs = [{column: ids.of(target) for column, target in pair.columns.items()} for pair in plan.pairs.get(table, [])]
         if pairs:
             await connection.execute(asked, {"pairs": _json(pairs), "now": now})
     if ids.by_set["HistoricalLocations"]:
         await connection.execute(_PROMOTE_HISTORY, {"ids": list(ids.by_set["HistoricalLocations"])})
+
+
+def pair_statement(table: str) -> bytes:
+    """Give the statement that links entities through `table`."""
+    return _PAIRS[table]
 
 
 def _records(rows: Sequence[Row], numbers: Sequence[int], ids: Ids) -> list[dict[str, Any]]:
