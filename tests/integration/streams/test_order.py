@@ -41,8 +41,8 @@ def streams_of_messages(draw: st.DrawFn) -> tuple[list[list[RawMessage]], list[l
 TABLES = {  # what does not depend on the order, and what makes a row unique
     "observation": (
         (
-            "datastream_id, phenomenon_time, phenomenon_end, received, number::text, result::text, flag, tests, ruleset, parameters,"
-            " epoch, seq, item"
+            "datastream_id, phenomenon_time, phenomenon_end, received, number::text, result::text, flag, tests, ruleset,"
+            " parameters, epoch, seq, item"
         ),
         "datastream_id, phenomenon_time",
     ),
