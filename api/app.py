@@ -15,7 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Route
 
 from api.access import Guard
 from api.database import Pools, make_pools
@@ -26,6 +26,7 @@ from api.limits import Limits
 from api.metrics import Measure, Metrics
 from api.page.routes import page_routes
 from api.planning.routes import planning_router
+from api.sensorthings.batch import Batches
 from api.sensorthings.entities.model import EntitySet
 from api.sensorthings.odata.build import Access
 from api.sensorthings.reader import Reader
@@ -135,7 +136,9 @@ def _sensorthings(settings: ApiSettings, services: Services, guard: Guard, metri
         root=public_url + PREFIX,
         read=read_entity,
     )
-    return [*sensorthings_routes(reader, guard, public_url), *writing_routes(writing, PREFIX)]
+    batches = Batches(guard=guard, prefix=PREFIX, root=public_url + PREFIX)
+    batch = Route(PREFIX + "/$batch", batches.answer, methods=["POST"])
+    return [batch, *sensorthings_routes(reader, guard, public_url), *writing_routes(writing, PREFIX)]
 
 
 def run(settings: ApiSettings) -> None:
