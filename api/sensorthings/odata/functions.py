@@ -125,7 +125,8 @@ _SPACE: dict[str, list[Function]] = {
     "st_crosses": _relation(sql.SQL("ST_Crosses({0}, {1})")),
     "st_intersects": _relation(sql.SQL("ST_Intersects({0}, {1})")),
     "st_contains": _relation(sql.SQL("ST_Contains({0}, {1})")),
-    "st_relate": [_f(sql.SQL("ST_Relate({0}, {1}, {2})"), _BOOLEAN, _GEOMETRY, _GEOMETRY, _TEXT)],
+    # Not ST_Relate(a, b, pattern): PostGIS 3.5.2 turns the pattern round once it has prepared b, from the third row on.
+    "st_relate": [_f(sql.SQL("ST_RelateMatch(ST_Relate({0}, {1}), {2})"), _BOOLEAN, _GEOMETRY, _GEOMETRY, _TEXT)],
 }
 
 FUNCTIONS: dict[str, list[Function]] = _STRINGS | _TIMES | _INTERVALS | _MATHEMATICS | _SPACE

@@ -15,8 +15,9 @@ from api.sensorthings.odata.conditions import Conditions
 from api.sensorthings.odata.errors import MalformedQueryError
 from api.sensorthings.odata.names import paths_of, resolve, unknown
 from api.sensorthings.odata.paging import Key, behind, order, order_by, token
+from api.sensorthings.odata.selection import selected
 from api.sensorthings.odata.syntax import Expand, Options, Path
-from api.sensorthings.wire.model import Row, Selection
+from api.sensorthings.wire.model import Row
 
 _BIGINT = sql.SQL("{}::bigint")
 _TEXT = sql.SQL("{}::text")
@@ -141,7 +142,7 @@ class Pages:
 
     def entity(self, entity: EntitySet, row: Row, options: Options) -> tuple[Composable, list[Composable], bool]:
         """Give an entity's text, the joins that it needs beside its row, and whether they may disturb the rows' order."""
-        selection = self._selection(entity, options)
+        selection = selected(self._build, entity, options.select)
         expanded: list[tuple[str, Composable]] = []
         joins: list[Composable] = []
         for expand in options.expand:
@@ -274,27 +275,6 @@ class Pages:
             token=token(keys),
             lone=True,
         )
-
-    def _selection(self, entity: EntitySet, options: Options) -> Selection | None:
-        if not options.select:
-            return None
-        wire = self._build.wire
-        names = {path.segments[0].lower() for path in options.select}
-        known = {p.name.lower() for p in entity.properties} | {n.name.lower() for n in entity.navigations}
-        for path in options.select:
-            self._check_selected(entity, path, known | wire.id_names | {wire.self_link_name})
-        return Selection(
-            id=bool(names & wire.id_names),
-            self_link=wire.self_link_name in names,
-            properties=frozenset(p.name for p in entity.properties if p.name.lower() in names),
-            navigations=frozenset(n.name for n in entity.navigations if n.name.lower() in names),
-        )
-
-    def _check_selected(self, entity: EntitySet, path: Path, known: frozenset[str] | set[str]) -> None:
-        if path.segments[0].lower() not in known:
-            raise MalformedQueryError("$select", path.position, unknown(entity, path.segments[0]))
-        if len(path.segments) > 1:
-            raise MalformedQueryError("$select", path.position, f"selects whole properties: {path.segments[0]}")
 
 
 def single(entity: EntitySet, row: Row, inner: str, conditions: list[Composable]) -> Composable:

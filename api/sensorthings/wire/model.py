@@ -5,8 +5,9 @@ Every `Composable` here is an SQL expression of type text. A row is given as `Ro
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Protocol
 
 from psycopg import sql
@@ -17,12 +18,16 @@ from api.sensorthings.entities.model import EntitySet, Navigation, Property
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What `$select` asks for; None instead of it: everything."""
+    """What `$select` asks for; None instead of it: everything.
+
+    `inside` has, for properties of which only parts are asked for, what gives these parts of the document (both jsonb).
+    """
 
     id: bool
     self_link: bool
     properties: frozenset[str]
     navigations: frozenset[str]
+    inside: Mapping[str, Callable[[Composable], Composable]] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(slots=True)

@@ -78,7 +78,10 @@ class WireV11:
                 continue
             value = self.json(found, row.read(found))
             member = text(f',"{found.name}":', value)
-            if found.name in _SHOWN_AS_NULL:
+            if selection is not None and found.name in selection.inside:
+                parts = selection.inside[found.name](sql.SQL("({})::jsonb").format(value))
+                member = text(or_nothing(text(f',"{found.name}":', sql.SQL("{}::text").format(parts))))
+            elif found.name in _SHOWN_AS_NULL:
                 member = text(f',"{found.name}":', sql.SQL("coalesce({}, 'null')").format(value))
             elif not _always(found):
                 member = text(or_nothing(member))

@@ -445,6 +445,31 @@ def test_the_latest_observation_of_one_datastream_is_a_collection_of_one(region:
         region.answer("Datastreams(4)/Observations?$top=1&$orderby=phenomenonTime desc")
 
 
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("Things(1)?$select=name,properties/owner", {"name": "Bridge", "properties": {"owner": "x"}}),
+        ("Things(1)?$select=PROPERTIES/n,properties/on", {"properties": {"n": 3, "on": True}}),
+        ("Things(1)?$select=properties/nothing,id", {"@iot.id": 1}),
+        ("Things(1)?$select=properties/n,properties&$expand=", None),
+        ("Datastreams(1)?$select=unitOfMeasurement/symbol", {"unitOfMeasurement": {"symbol": "°C"}}),
+        ("Observations(1002)?$select=result/b,resultQuality/flag", {"result": {"b": 1}, "resultQuality": {"flag": 2}}),
+        ("Things(2)?$select=properties/owner", {}),
+    ],
+)
+def test_select_goes_into_json(region: Asking, url: str, shown: Any) -> None:
+    if shown is None:
+        assert region.json(url.partition("&")[0])["properties"] == region.json("Things(1)")["properties"]
+    else:
+        assert region.json(url) == shown
+
+
+@pytest.mark.parametrize("path", ["name/x", "Datastreams/name", "phenomenonTime/start"])
+def test_select_goes_into_nothing_else(region: Asking, path: str) -> None:
+    with pytest.raises(MalformedQueryError, match="no "):
+        region.answer(f"Things?$select={path}")
+
+
 def test_select_gives_only_what_it_names(region: Asking) -> None:
     assert region.json("Things(1)?$select=id,name,Locations") == {
         "@iot.id": 1,

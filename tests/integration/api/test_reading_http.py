@@ -7,6 +7,8 @@ import pytest
 from reading import fill
 from writing import ROOT
 
+from api.sensorthings.odata import formats
+
 pytestmark = pytest.mark.integration
 
 SETS = [
@@ -14,6 +16,7 @@ SETS = [
     "Locations",
     "HistoricalLocations",
     "Datastreams",
+    "MultiDatastreams",
     "Sensors",
     "ObservedProperties",
     "Observations",
@@ -51,8 +54,8 @@ async def test_every_set_answers_with_links_below_the_public_url(client: httpx.A
         answer = await client.get(f"{name}?$top=1", headers={"Host": "somebody.else"})
         assert answer.status_code == 200, answer.text
         assert answer.headers["content-type"] == "application/json"
-        entity = answer.json()["value"][0]
-        assert entity["@iot.selfLink"].startswith(f"{ROOT}/{name}(")
+        for entity in answer.json()["value"]:
+            assert entity["@iot.selfLink"].startswith(f"{ROOT}/{name}(")
 
 
 async def test_a_value_is_plain_text_and_no_value_is_204(client: httpx.AsyncClient) -> None:
@@ -88,3 +91,31 @@ async def test_without_the_token_private_things_are_hidden(client: httpx.AsyncCl
 async def test_a_path_is_taken_as_it_was_sent(client: httpx.AsyncClient) -> None:
     assert (await client.get("Things%281%29/properties/a-b")).json() == {"a-b": "dash"}
     assert (await client.get("things(1)/?$Select=NAME")).json() == {"name": "Bridge"}
+
+
+async def test_who_has_the_answer_already_gets_304(client: httpx.AsyncClient) -> None:
+    first = await client.get("Things?$top=1")
+    tag = first.headers["etag"]
+    again = await client.get("Things?$top=1", headers={"If-None-Match": f'"other", W/{tag}'})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    assert (await client.get("Things?$top=2", headers={"If-None-Match": tag})).status_code == 200
+
+
+async def test_large_answers_are_packed_for_those_who_ask(client: httpx.AsyncClient) -> None:
+    url = "Observations?$top=100"
+    plain = await client.get(url, headers={"Accept-Encoding": "identity"})
+    packed = await client.get(url, headers={"Accept-Encoding": "gzip"})
+    assert "content-encoding" not in plain.headers
+    assert packed.headers["content-encoding"] == "gzip"
+    assert int(packed.headers["content-length"]) < len(plain.content)
+    assert packed.json() == plain.json()
+    assert "Accept-Encoding" in packed.headers["vary"]
+
+
+async def test_a_table_of_any_length_is_streamed_packed_too(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formats, "CHUNK", 4)
+    for coding in ("identity", "gzip"):
+        answer = await client.get("Observations?$resultFormat=CSV&$select=result", headers={"Accept-Encoding": coding})
+        assert answer.headers["content-type"].startswith("text/csv")
+        assert len(answer.text.splitlines()) == 18
+        assert answer.headers.get("content-encoding", "identity") == coding
