@@ -160,10 +160,8 @@ class Platform:
 
     def wait_ready(self, timeout_s: float = 60.0) -> None:
         """Wait until the API answers and finds database, log and broker."""
-        until(
-            lambda: self.http().get("health/ready").json()["status"] == "ready",
-            timeout_s, "the API is ready", tolerate=(httpx.HTTPError, KeyError, ValueError),
-        )  # fmt: skip
+        tolerated = (httpx.HTTPError, KeyError, ValueError)
+        until(lambda: self.get("health/ready")["status"] == "ready", timeout_s, "the API is ready", tolerate=tolerated)
 
     def http(self, *, token: bool = True) -> httpx.Client:
         if not token:
