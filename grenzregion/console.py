@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Generator
 
 from rich.console import Console
+from rich.markup import escape
 
 from api.access import NoTokenError, OpenToTheWorldError
 from devices.replay.recordings import UnknownRecordingError
@@ -31,14 +32,14 @@ console = Console(stderr=True, highlight=False)
 def progress() -> Generator[Callable[[str], None]]:
     """Show what goes on: as one moving line on a terminal, else a line each. An empty text ends the moving line."""
     if not console.is_terminal:
-        yield lambda text: console.print(text) if text else None
+        yield lambda text: console.print(escape(text), soft_wrap=True) if text else None
         return
     with console.status("starting") as status:
 
         def say(text: str) -> None:
             if text:
-                status.update(text)
-                console.print(f"[dim]{text}[/dim]")
+                status.update(escape(text))
+                console.print(f"[dim]{escape(text)}[/dim]", soft_wrap=True)
             else:
                 status.stop()
 
@@ -51,6 +52,6 @@ def run(work: Callable[[], None]) -> int:
         work()
     except EXPECTED as error:
         lines = str(error).splitlines() or [type(error).__name__]
-        console.print(f"[red]error:[/red] {lines[0]}", soft_wrap=True)
+        console.print(f"[red]error:[/red] {escape(lines[0])}", soft_wrap=True)
         return EXIT_UNUSABLE
     return 0
