@@ -17,6 +17,7 @@ Pool = AsyncConnectionPool[AsyncConnection[Any]]
 
 _WRITE_TIMEOUT_MS = 30_000
 _WAIT_S = 3.0
+PATIENCE_S = 20.0  # of a writer whose turn comes after others'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,7 +40,8 @@ class UnfitResultError(ValueError):
 
 # Asked for the new values once nobody else can change the Observation: by column of `observation`, `result` as the client gave it.
 # May refuse by an error of its own, which leaves everything as it was.
-Values = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
+# It gets the connection of the open transaction: another one may be waiting for this.
+Values = Callable[[Connection, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 GetChannels = Callable[[Connection, Collection[int]], Awaitable[dict[int, Channel]]]
 
 
@@ -58,7 +59,7 @@ async def change(connection: Connection, observation_id: int, values: Values, ch
     Raises `UnknownObservationError`, `RegistryMovedError` (try again), and what `values` raises.
     """
     stored = await _lock_row(connection, observation_id)
-    given = await values(stored)
+    given = await values(connection, stored)
     new = _merged(stored, given)
     if new["datastream_id"] != stored["datastream_id"]:
         await _lock_datastreams(connection, [new["datastream_id"]])
@@ -85,7 +86,7 @@ async def change(connection: Connection, observation_id: int, values: Values, ch
 async def delete(connection: Connection, observation_id: int, allow: Values) -> None:
     """Leave a tombstone in the place of an Observation, so that a resend does not bring it back (decisions.md 12)."""
     stored = await _lock_row(connection, observation_id)
-    await allow(stored)
+    await allow(connection, stored)
     await _bury(connection, [stored])
 
 

@@ -27,6 +27,7 @@ from streams.store import StoreLimits
 BATCH_ROWS = 10_000
 FEW_ROWS = 100  # go in as JSON with one statement; more are copied
 WRITERS = 2
+EDITORS = 2  # changes at a time
 GIVE_UP_S = 5.0
 EXACT_INTEGER = 2**53
 
@@ -103,13 +104,14 @@ class ObservationStore:
         self._pool = pool
         self._limits = limits
         self._channels = channels
+        self._editing = asyncio.Semaphore(EDITORS)
         self._queue: asyncio.Queue[Request] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
 
     @classmethod
     async def open(cls, database_url: str, limits: StoreLimits | None = None) -> Self:
         """Connect and begin to serve; raises no error while the database is away, writing does."""
-        pool = open_pool(database_url, WRITERS + 1, "api-store", PLANNED_ONCE)
+        pool = open_pool(database_url, WRITERS + EDITORS, "api-store", PLANNED_ONCE)
         await pool.open()
         channels = Channels(database_url, "api-store")
         opened = cls(pool, limits or StoreLimits(), channels)
@@ -148,7 +150,7 @@ class ObservationStore:
     async def _edit(self, work: Callable[[store.Connection], Awaitable[None]]) -> None:
         async for attempt in retrying(GIVE_UP_S):
             with attempt:
-                async with self._pool.connection() as connection, connection.transaction():
+                async with self._editing, self._pool.connection() as connection, connection.transaction():
                     try:
                         await work(connection)
                     except psycopg.errors.ForeignKeyViolation as error:

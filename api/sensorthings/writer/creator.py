@@ -14,7 +14,7 @@ from typing import Any
 
 from psycopg import errors as pg
 
-from api.database import Pool, statement
+from api.database import PATIENCE_S, Pool, statement
 from api.errors import ApiError, InvalidEntityError, UnknownEntityError
 from api.sensorthings.writer.plan import Existing, Plan, Row, Target
 from api.sensorthings.writer.rows import ORDER, Ids, no_feature, set_of, write_rows
@@ -23,7 +23,7 @@ from streams.contract import NewObservation, NoFeatureError, RefusedObservationE
 
 Clock = Callable[[], datetime]
 
-_ATTEMPTS = 3
+_ATTEMPTS = 8
 _UNDO = statement(__file__, "undo.sql")
 
 
@@ -57,7 +57,7 @@ class Creator:
     async def _write(self, plan: Plan, now: datetime) -> Ids:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                async with self.pool.connection() as connection:
+                async with self.pool.connection(timeout=PATIENCE_S) as connection:
                     return await write_rows(connection, plan, now)
             except (pg.DeadlockDetected, pg.SerializationFailure):
                 if attempt == _ATTEMPTS:

@@ -14,7 +14,7 @@ from psycopg import errors as pg
 from psycopg.rows import dict_row
 from psycopg.sql import SQL, Composed, Identifier
 
-from api.database import Pool, statement
+from api.database import PATIENCE_S, Pool, statement
 from api.errors import ConflictError, InvalidEntityError, UnknownEntityError
 from api.sensorthings.entities.model import EntitySet
 from api.sensorthings.writer.asked import Asked
@@ -79,7 +79,7 @@ class Editor:
         """Do it again where others were writing the same entities."""
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                async with self.pool.connection() as connection:
+                async with self.pool.connection(timeout=PATIENCE_S) as connection:
                     await work(connection)
             except _AGAIN as error:
                 if attempt == _ATTEMPTS:
@@ -123,11 +123,10 @@ class Editor:
     async def _change_observation(self, entity: Existing, asked: Asked) -> None:
         described = set_of("Observations")
 
-        async def values(stored: Mapping[str, Any]) -> Mapping[str, Any]:
+        async def values(connection: AsyncConnection[Any], stored: Mapping[str, Any]) -> Mapping[str, Any]:
             body = await asked.resolve(described, entity.id)
             change = read_change(described, body, number=entity.id, stored=stored, whole=asked.whole)
-            async with self.pool.connection() as connection:
-                await _check_targets(connection, change)
+            await _check_targets(connection, change)
             links = {column: target.id for column, target in change.links.items()}
             return _observation_values(change.values) | links
 
@@ -141,7 +140,7 @@ class Editor:
             raise ConflictError("others are writing the same entities: try again") from error
 
     async def _delete_observation(self, entity: Existing, asked: Asked) -> None:
-        async def allow(_stored: Mapping[str, Any]) -> Mapping[str, Any]:
+        async def allow(_connection: AsyncConnection[Any], _stored: Mapping[str, Any]) -> Mapping[str, Any]:
             await asked.resolve(set_of("Observations"), entity.id)
             return {}
 
