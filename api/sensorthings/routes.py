@@ -26,26 +26,34 @@ _GZIP = zlib.MAX_WBITS | 16  # a gzip stream
 _SEES_ALL = Access(sees_private=True)
 _SEES_PUBLIC = Access(sees_private=False)
 
+_CLASSES = "http://www.opengis.net/spec/iot_sensing/1.1/req/"
 # Only what holds (18-088, 9.2.1); a class joins the list when its tests pass.
 CONFORMANCE = (
-    "http://www.opengis.net/spec/iot_sensing/1.1/req/datamodel",
-    "http://www.opengis.net/spec/iot_sensing/1.1/req/resource-path",
+    "datamodel",
+    "resource-path",
+    "create-update-delete",
+    "batch-request/batch-request",
+    "multi-datastream",
+    "data-array/data-array",
 )
+# Its geospatial functions need PostGIS.
+WITH_POSTGIS = ("request-data",)
 
 
-def service_root(public_url: str) -> bytes:
+def service_root(public_url: str, *, postgis: bool) -> bytes:
     """Give the service root: the entity sets and what of the standard holds."""
     root = public_url + PREFIX
     value = [{"name": s.name, "url": f"{root}/{s.name}"} for s in ENTITY_SETS]
-    return msgspec.json.encode({"value": value, "serverSettings": {"conformance": CONFORMANCE}})
+    conformance = [_CLASSES + name for name in (*CONFORMANCE, *(WITH_POSTGIS if postgis else ()))]
+    return msgspec.json.encode({"value": value, "serverSettings": {"conformance": conformance}})
 
 
 def sensorthings_routes(reader: Reader, guard: Guard, public_url: str) -> list[Route]:
     """Make the reading routes. A HEAD is answered like its GET, without the body."""
-    root = service_root(public_url)
 
     async def show_root(_request: Request) -> Response:
-        return Response(root, media_type="application/json")
+        abilities = await reader.abilities()
+        return Response(service_root(public_url, postgis=abilities.postgis), media_type="application/json")
 
     async def read(request: Request) -> Response:
         path, query = address(request)
