@@ -33,7 +33,6 @@ CONFORMANCE = (
     "resource-path",
     "create-update-delete",
     "batch-request/batch-request",
-    "multi-datastream",
     "data-array/data-array",
 )
 # Its geospatial functions need PostGIS.
