@@ -102,6 +102,15 @@ def api() -> None:
 
 
 @app.command()
+def notifier() -> None:
+    """Tell MQTT subscribers of stored and changed entities; settings come from the environment."""
+    from api.notifier import run  # noqa: PLC0415
+    from infra.settings import NotifierSettings  # noqa: PLC0415
+
+    run(NotifierSettings())
+
+
+@app.command()
 def migrate() -> None:
     """Bring the database up to date."""
     from infra.migrate import migrate  # noqa: PLC0415

@@ -26,7 +26,7 @@ from infra.servers.external import external_set
 from infra.servers.local import local_set
 from infra.servers.server import PortTakenError, free_port, is_free
 from infra.servers.set import Account, Places, ServerSet
-from infra.settings import Settings
+from infra.settings import NotifierSettings, Settings
 from ingest_mqtt.contract import RAW_TOPIC, STORED_TOPIC
 
 Say = Callable[[str], None]
@@ -150,6 +150,9 @@ def _children(plan: Plan, places: Places, accounts: ProcessAccounts) -> list[Chi
         name = f"worker-{number}"
         children.append(child(name, ["worker"], accounts.worker, {"GRENZREGION_WORKER_ID": name, **log}))
     children.append(child("bridge", ["bridge"], accounts.bridge, {}))
+    if NotifierSettings().notifier:
+        address = {name: api[name] for name in ("GRENZREGION_HOST", "GRENZREGION_HTTP_PORT", "GRENZREGION_PUBLIC_URL")}
+        children.append(child("notifier", ["notifier"], accounts.worker, address))
     if plan.replay != "off":
         names = [] if plan.replay == "on" else ["--name", plan.replay]
         children.append(child("replay", ["replay", "--speed", str(plan.speed), *names], accounts.publisher, {}))

@@ -76,3 +76,21 @@ class ApiSettings(Settings):
     top_default: int = Field(default=100, description="$top where none is given")
     top_max: int = Field(default=10_000, description="largest $top")
     body_bytes: int = Field(default=10_000_000, description="largest request body")
+
+
+class NotifierSettings(Settings):
+    """The process that tells MQTT subscribers of stored and changed entities."""
+
+    notifier: bool = Field(default=False, description="whether `grenzregion up` starts this process")
+    host: str = Field(default="127.0.0.1", description="address at which the API listens")
+    http_port: int = Field(default=8080, description="port at which the API listens")
+    public_url: str = Field(default="", description="URL under which the world sees the API; empty: http://host:port")
+    mqtt_selects: str = Field(
+        default="result;result,phenomenonTime;phenomenonTime,result",
+        description="selections, separated by ';', that are published on topics ending in ?$select=…",
+    )
+
+    @property
+    def url(self) -> str:
+        """The public URL, without a slash at its end."""
+        return (self.public_url or f"http://{self.host}:{self.http_port}").rstrip("/")

@@ -16,12 +16,13 @@ from types import FrameType
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 
+from devices.topics import ECHO
 from infra.log import PartitionsError
 from infra.settings import BridgeSettings
 from infra.telemetry import serve_telemetry
 from ingest_mqtt.acks import AckTracker
 from ingest_mqtt.batches import Batcher
-from ingest_mqtt.contract import ECHO, RawMessage, encode_batch, partition_of
+from ingest_mqtt.contract import RawMessage, encode_batch, partition_of
 from ingest_mqtt.dead_letters import MAX_MESSAGE_BYTES, read_identity, read_topic, shorten
 from ingest_mqtt.metrics import Figures, FiguresCollector
 from ingest_mqtt.packets import Publish

@@ -15,10 +15,6 @@ STORED_TOPIC = "readings.stored"
 
 BATCH_VERSION = 1
 
-# User property of what the platform publishes about stored entities: on the topics on which clients create Observations, so the
-# bridge tells one from the other by it (docs/adr/0020-sensorthings-over-mqtt.md).
-ECHO = ("grenzregion", "stored")
-
 
 class RawMessage(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False):
     """One MQTT message as the bridge saw it.

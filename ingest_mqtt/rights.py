@@ -10,11 +10,10 @@ from infra.accounts import Rights
 # What the bridge takes in: devices' messages, and Observations that SensorThings clients create.
 INTAKE_FILTERS = (UP_FILTER, *CREATION_FILTERS)
 ENTITY_FILTER = "v1.1/#"
-SUBSCRIPTIONS_TOPIC = "$SYS/broker/subscriptions/count"
 
 RECEIPT_FILTER = "region/1/+/+/receipt"
 
-WORKER = Rights(publish=(RECEIPT_FILTER, ENTITY_FILTER), subscribe=(RECEIPT_FILTER, STATUS_FILTER, SUBSCRIPTIONS_TOPIC))
+WORKER = Rights(publish=(RECEIPT_FILTER, ENTITY_FILTER), subscribe=(RECEIPT_FILTER, STATUS_FILTER))
 # A partner region's client: it creates Observations, and hears of every public entity.
 PARTNER = Rights(publish=CREATION_FILTERS, subscribe=(ENTITY_FILTER,))
 # Simulator and replay stand for many devices with one account.

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from api.metrics import Metrics
 from devices import topics
-from infra.settings import ApiSettings, BridgeSettings, Settings, WorkerSettings
+from infra.settings import ApiSettings, BridgeSettings, NotifierSettings, Settings, WorkerSettings
 from ingest_mqtt.contract import RAW_TOPIC, STORED_TOPIC
 from ingest_mqtt.metrics import Figures as BridgeFigures
 from ingest_mqtt.metrics import FiguresCollector
@@ -27,6 +27,7 @@ CLASSES: dict[str, type[Settings]] = {
     "Bridge": BridgeSettings,
     "Worker": WorkerSettings,
     "API": ApiSettings,
+    "Notifier": NotifierSettings,
 }
 PAGES = [*DOCS.rglob("*.md"), *ROOT.glob("*.md")]
 
