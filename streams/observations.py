@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Self, cast
 
 import msgspec
@@ -265,6 +266,15 @@ class ObservationStore:
         return written
 
 
+@cache
+def _insert_statement() -> bytes:
+    """Give the statement with numbered parameters: psycopg would look for named ones in its text at each execution."""
+    text = query("from_json") + query("apply")
+    for number, name in enumerate((b"rows", b"things", b"datastreams", b"features"), 1):
+        text = text.replace(b"%%(%s)s" % name, b"$%d" % number)
+    return text
+
+
 async def _insert(
     connection: store.Connection, candidates: Sequence[Candidate], places: Sequence[int], limits: StoreLimits
 ) -> dict[int, Written]:
@@ -274,16 +284,18 @@ async def _insert(
         _row(candidate, place, flag, packed)
         for candidate, place, flag, packed in zip(candidates, places, flags.tolist(), tests.tolist(), strict=True)
     ]
-    cursor = await connection.execute(
-        query("from_json") + query("apply"),
-        {
-            "rows": msgspec.json.encode(rows).decode(),
-            "things": list({c.channel.thing_id for c in candidates}),
-            "datastreams": list({c.channel.datastream_id for c in candidates}),
-            "features": list({c.feature_id for c in candidates}),
-        },
-    )
-    found = await cursor.fetchone()
+    async with psycopg.AsyncRawCursor(connection) as cursor:
+        await cursor.execute(
+            _insert_statement(),
+            [
+                msgspec.json.encode(rows).decode(),
+                list({c.channel.thing_id for c in candidates}),
+                list({c.channel.datastream_id for c in candidates}),
+                list({c.feature_id for c in candidates}),
+            ],
+            prepare=True,
+        )
+        found = await cursor.fetchone()
     if found is None or found[1] < found[0]:
         # Some were there already: the long way finds out which copy holds.
         known = {place for candidate, place in zip(candidates, places, strict=True) if candidate.discriminator is None}

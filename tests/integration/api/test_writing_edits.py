@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, LiteralString
 
 import httpx
 import psycopg
@@ -26,9 +26,9 @@ async def station(client: httpx.AsyncClient, **properties: Any) -> tuple[int, in
     return thing, found.json()["value"][0]["@iot.id"]
 
 
-def asked(database: str, sql: str) -> list[tuple[Any, ...]]:
+def asked(database: str, sql: LiteralString) -> list[tuple[Any, ...]]:
     with psycopg.connect(database) as connection:
-        return connection.execute(sql).fetchall()  # pyright: ignore[reportArgumentType]
+        return connection.execute(sql).fetchall()
 
 
 CONSISTENT = """
@@ -243,12 +243,9 @@ async def test_data_arrays_answer_row_by_row(client: httpx.AsyncClient, database
     results = [(await client.get(a.removeprefix(f"{ROOT}/"))).json()["result"] for a in answers if a.startswith(ROOT)]
     assert results == [1, 3, 4]
     assert_consistent(database)
-    for wrong in (
-        {},
-        [1],
-        [{"Datastream": {"@iot.id": datastream}, "components": ["time"], "dataArray": []}],
-        [{"components": ["result"]}],
-    ):
+    unknown: Any = {"Datastream": {"@iot.id": datastream}, "components": ["time"], "dataArray": []}
+    wrongs: list[Any] = [{}, [1], [unknown], [{"components": ["result"]}]]
+    for wrong in wrongs:
         assert (await client.post("CreateObservations", json=wrong)).status_code == 400
 
 
