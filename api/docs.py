@@ -17,7 +17,7 @@ from api.sensorthings.entities.schema import ENTITY_SETS
 
 _ASSETS = Path(__file__).parent / "docs_assets"
 _MEDIA = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
-_OPTIONS = ("$filter", "$orderby", "$top", "$skip", "$count", "$select", "$expand")
+_OPTIONS = ("$filter", "$orderby", "$top", "$skip", "$count", "$select", "$expand", "$resultFormat")
 
 _TYPES: dict[Kind, dict[str, Any]] = {
     Kind.STRING: {"type": "string"},

@@ -50,6 +50,7 @@ options = st.recursive(
         st.integers(0, 5).map(lambda n: f"$top={n}"),
         st.integers(0, 5).map(lambda n: f"$skip={n}"),
         st.just("$count=true"),
+        st.sampled_from(["dataArray", "CSV", "GeoJSON"]).map("$resultFormat={}".format),
     ),
     lambda inner: st.tuples(st.sampled_from(NAMES), st.lists(inner, max_size=3)).map(
         lambda e: f"$expand={e[0]}({';'.join(e[1])})" if e[1] else f"$expand={e[0]}"
