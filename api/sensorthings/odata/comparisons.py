@@ -17,6 +17,8 @@ _SIGNS = {
     "lt": sql.SQL("{} < {}"),
     "le": sql.SQL("{} <= {}"),
 }
+# OGC's suite takes every entity that a comparison of times leaves for one with a time.
+_OTHER_TIME = sql.SQL("{} <> {}")
 _MIRRORED = {"gt": "lt", "ge": "le", "lt": "gt", "le": "ge", "eq": "eq", "ne": "ne"}
 # Which type a pair is compared as, the first that both can be read as.
 _ORDER = (Type.NUMBER, Type.TIME, Type.BOOLEAN, Type.DATE, Type.CLOCK, Type.DURATION, Type.STRING)
@@ -28,7 +30,7 @@ _SPANS = {
     "lt": sql.SQL("({a} < {c} AND {b} <= {c})"),
     "le": sql.SQL("({a} <= {d} AND {b} <= {d})"),
     "eq": sql.SQL("({a} = {c} AND {b} = {d})"),
-    "ne": sql.SQL("(({a} = {c} AND {b} = {d}) IS NOT TRUE)"),
+    "ne": sql.SQL("(NOT ({a} = {c} AND {b} = {d}))"),
 }
 
 
@@ -64,7 +66,8 @@ def _as_common(operator: str, left: Value, right: Value) -> Value | None:
     for wanted in (Type.STRING,) if both_text else _ORDER:
         pair = _pair(left, right, wanted)
         if pair is not None:
-            return boolean(sql.SQL("({})").format(_SIGNS[operator].format(*pair)))
+            sign = _OTHER_TIME if operator == "ne" and wanted is Type.TIME else _SIGNS[operator]
+            return boolean(sql.SQL("({})").format(sign.format(*pair)))
     return None
 
 
@@ -112,15 +115,10 @@ def _results(operator: str, left: Value, right: Value) -> Value | None:
         # A number never equals a string, so only the other column can match.
         return _other_result(operator, left, text)
     if number is not None and right.literal is LiteralKind.NUMERIC_STRING:
-        # FROST's clients and OGC's suite write result gt '3' for numbers.
-        template = sql.SQL("(CASE WHEN {n} IS NOT NULL THEN {number} ELSE {other} END)")
-        return boolean(
-            template.format(
-                n=left.sql,
-                number=_SIGNS[operator].format(left.sql, number),
-                other=_SIGNS[operator].format(sql.SQL("({} #>> '{{}}')").format(left.end), text),
-            )
-        )
+        # A quoted number asks for texts, as with FROST and as OGC's suite expects: '10' comes before '3'.
+        template = sql.SQL('(coalesce(({n})::text, {other}) COLLATE "C")')
+        result = template.format(n=left.sql, other=sql.SQL("({} #>> '{{}}')").format(left.end))
+        return boolean(sql.SQL("({})").format(_SIGNS[operator].format(result, text)))
     return _as_common(operator, left, right)
 
 

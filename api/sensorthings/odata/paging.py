@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from psycopg import sql
 from psycopg.sql import Composable
@@ -75,6 +75,9 @@ def _keys(conditions: Conditions, item: OrderItem, where: str) -> list[Key]:
             nullable=True,
         )
         return [number, other]
+    if value.type is Type.GEOMETRY:
+        # Geometries have no order of their own; OGC's suite asks for one, and pages need one.
+        value = replace(value, type=Type.STRING, sql=sql.SQL("({}::text)").format(value.sql), nullable=True)
     cast = _NUMBERS[value.number] if value.type is Type.NUMBER else _CASTS.get(value.type)
     if cast is None:
         raise MalformedQueryError(where, item.expression.position, f"nothing can be ordered by {value.type.value} here")

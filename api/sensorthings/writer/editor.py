@@ -23,6 +23,7 @@ from api.sensorthings.writer.creator import Clock, utc_now
 from api.sensorthings.writer.plan import Existing
 from api.sensorthings.writer.rows import pair_statement, set_of
 from api.store import Store
+from devices.units import is_known
 from streams.contract import (
     RegistryMovedError,
     UnfitResultError,
@@ -178,6 +179,12 @@ async def _write_pairs(connection: AsyncConnection[Any], table: str, pairs: Sequ
     await connection.execute(pair_statement(table), {"pairs": msgspec.json.encode(pairs).decode(), "now": now})
 
 
+def _has_code(units: Any) -> bool:
+    """Tell whether readings are converted to a unit; what is no UCUM code (a URL, say) is words alone, and may be put right."""
+    each = cast("list[dict[str, Any] | None]", units if isinstance(units, list) else [units])
+    return any(is_known(str(unit.get("definition"))) for unit in each if unit)
+
+
 async def _check_allowed(
     connection: AsyncConnection[Any], entity: Existing, change: Change, stored: Mapping[str, Any]
 ) -> int | None:
@@ -186,7 +193,9 @@ async def _check_allowed(
     Gives the Thing whose local days are to be made anew (decisions.md 9); its readings' writers then wait.
     """
     if any(
-        change.values.get(column) is not None and change.values[column] != stored[column]
+        change.values.get(column) is not None
+        and change.values[column] != stored[column]
+        and (_has_code(change.values[column]) or _has_code(stored[column]))
         for column in ("unit_of_measurement", "unit_of_measurements")
     ):
         await connection.execute(SQL("SELECT id FROM datastream WHERE id = %s FOR UPDATE"), (entity.id,))
