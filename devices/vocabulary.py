@@ -67,6 +67,7 @@ class UndecodableError(Exception):
 
 # Every code that a dead letter may carry, and what it means; docs/dead-letters.md lists them, a test compares.
 REASONS: dict[str, str] = {
+    "bad_record": "a record of readings.raw that no bridge wrote",
     "bad_topic": "the topic is not region/1/{tenant}/{device}/up/{format}",
     "unknown_format": "the topic's last level is no known format",
     "too_large": "the payload is longer than 256 KiB",

@@ -108,11 +108,12 @@ def _take_message(message: RawMessage, place: int, surroundings: Surroundings, i
     tenant = device = None
     first_of_body = 0
     try:
+        if message.refused is not None and not message.topic:
+            raise _refusal(message.refused)
         topic = topics.parse_up(message.topic)
         tenant, device = topic.tenant, topic.device
         if message.refused is not None:
-            reason, _, detail = message.refused.partition(": ")
-            raise UndecodableError(reason, detail)
+            raise _refusal(message.refused)
         decoded = decode(message.topic, message.payload, received_us=message.received_us, identified=identity is not None)
         identity = _agreed_identity(identity, decoded)
         first_of_body = decoded.first or 0
@@ -129,6 +130,11 @@ def _take_message(message: RawMessage, place: int, surroundings: Surroundings, i
     if identity is not None and tenant is not None and device is not None:
         first = message.first if message.first is not None else first_of_body
         _settle(intake, (tenant, device, identity[0]), first, identity[1])
+
+
+def _refusal(refused: str) -> UndecodableError:
+    reason, _, detail = refused.partition(": ")
+    return UndecodableError(reason, detail)
 
 
 def _settle(intake: Intake, key: tuple[str, str, int], first: int, seq: int) -> None:

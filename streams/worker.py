@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 from collections.abc import Callable, Sequence
 from typing import NoReturn, Protocol
 
+import msgspec
 import psycopg
 
 from ingest_mqtt.contract import RawMessage, decode_batch
@@ -108,7 +110,7 @@ class Worker:
         try:
             start = batch.start
             for values in chunks(batch.values):
-                await self._store(batch.claim, start, start + len(values), [m for value in values for m in decode_batch(value)])
+                await self._store(batch.claim, start, start + len(values), [m for value in values for m in messages_of(value)])
                 start += len(values)
         except FencedError as error:
             logger.warning("dropped: %s", error)
@@ -153,12 +155,20 @@ def _without_feature(intake: Intake) -> set[int]:
     return {candidate.channel.thing_id for candidate in intake.candidates if candidate.channel.feature_id is None}
 
 
+def messages_of(value: bytes) -> list[RawMessage]:
+    """Unpack a record; one that no bridge wrote is a dead letter, not the end of the worker."""
+    try:
+        return decode_batch(value)
+    except msgspec.DecodeError as error:
+        return [RawMessage(topic="", payload=value, received_us=time.time_ns() // 1000, refused=f"bad_record: {error}")]
+
+
 def chunks(values: list[bytes]) -> list[list[bytes]]:
     """Cut records into runs of at most `CHUNK_BYTES`, at least one record each."""
     runs: list[list[bytes]] = []
-    size = CHUNK_BYTES
+    size = 0
     for value in values:
-        if size + len(value) > CHUNK_BYTES:
+        if not runs or size + len(value) > CHUNK_BYTES:
             runs.append([])
             size = 0
         runs[-1].append(value)

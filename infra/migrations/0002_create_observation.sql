@@ -1,6 +1,6 @@
 -- Readings. With TimescaleDB a hypertable by phenomenon time, else a plain table of the same shape.
 -- id = day since 1970 · 2^37 + sequence (below 2^53 for JavaScript): a look-up by id knows its chunk (decisions.md 11).
-CREATE SEQUENCE observation_sequence AS bigint MAXVALUE 137438953471;
+CREATE SEQUENCE observation_sequence AS bigint MAXVALUE 137438953471 CYCLE;   -- with its day an id stays unique after a turn
 
 CREATE FUNCTION observation_id(at timestamptz) RETURNS bigint LANGUAGE sql VOLATILE AS $$
     SELECT CASE WHEN at >= '1970-01-01Z' AND at < '2149-01-01Z'

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.intake import Limits, take_in
+from streams.registry import Registry
 from streams.store import runs
-from streams.worker import CHUNK_BYTES, chunks
+from streams.worker import CHUNK_BYTES, chunks, messages_of
 
 
 def test_neighbours_join_and_gaps_part() -> None:
@@ -35,6 +38,13 @@ def test_records_share_a_transaction_up_to_the_bound() -> None:
 def test_a_record_above_the_bound_has_its_own_transaction() -> None:
     assert [len(run) for run in chunks([b"x", bytes(CHUNK_BYTES + 1), b"x"])] == [1, 1, 1]
     assert chunks([]) == []
+    assert chunks([b""]) == [[b""]]
+
+
+def test_a_record_that_no_bridge_wrote_is_a_dead_letter() -> None:
+    (message,) = messages_of(b"\xc1")
+    intake = take_in([message], Registry(), Limits(earliest=datetime(2000, 1, 1, tzinfo=UTC), ahead=timedelta(days=1)))
+    assert [(letter.reason, letter.message.payload) for letter in intake.letters] == [("bad_record", b"\xc1")]
 
 
 @given(st.lists(st.binary(min_size=1, max_size=3)))
