@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from devices.topics import check_name
 from infra.accounts import BrokerAccount, BrokerAccounts
 from infra.servers.set import Account, Places, kept_secret
 from infra.settings import BridgeSettings
-from ingest_mqtt.rights import PUBLISHER, WORKER, bridge_rights, device_rights
+from ingest_mqtt.rights import PARTNER, PUBLISHER, WORKER, bridge_rights, device_rights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +65,24 @@ def new_device_password(places: Places, device: str) -> str:
         raise NoDeviceAccountsError(
             "the embedded broker has one account for all devices, its password stands in DATA_DIR/mqtt/device.password"
         )
-    account = BrokerAccount(user=device, rights=device_rights(device))
+    return _put(places, BrokerAccount(user=device, rights=device_rights(device)))
+
+
+def new_partner_password(places: Places, partner: str) -> tuple[str, str]:
+    """Give a partner region an account that creates Observations and hears of entities; returns user and new password.
+
+    Raises as `new_device_password` does.
+    """
+    if places.mqtt_accounts == "shared":
+        raise NoDeviceAccountsError(
+            "the embedded broker has one account for all, its password stands in DATA_DIR/mqtt/device.password"
+        )
+    # A device's user name has a slash: this one can't be a device's.
+    account = BrokerAccount(user=f"partner-{check_name('partner', partner)}", rights=PARTNER)
+    return account.user, _put(places, account)
+
+
+def _put(places: Places, account: BrokerAccount) -> str:
     with broker_accounts(places) as broker:
         broker.put([account])
     return account.password

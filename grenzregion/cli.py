@@ -18,6 +18,7 @@ app = typer.Typer(
 
 app.add_typer(cli_gateway.gateway, name="gateway")
 app.add_typer(cli_gateway.device, name="device")
+app.add_typer(cli_gateway.partner, name="partner")
 app.add_typer(cli_grafana.grafana, name="grafana")
 app.command()(cli_gateway.simulator)
 app.command()(cli_gateway.replay)

@@ -13,6 +13,7 @@ import typer
 
 gateway = typer.Typer(help="Send readings through an outbox.", no_args_is_help=True)
 device = typer.Typer(help="Devices and their accounts.", no_args_is_help=True)
+partner = typer.Typer(help="Partner regions and their MQTT accounts.", no_args_is_help=True)
 
 DataDir = Annotated[Path, typer.Option(envvar="GRENZREGION_DATA_DIR", help="Directory for all that the platform keeps.")]
 Speed = Annotated[float, typer.Option(envvar="GRENZREGION_SPEED", min=0.1, max=100_000, help="Seconds of data per second.")]
@@ -86,6 +87,23 @@ def password_command(
 
     try:
         typer.echo(new_device_password(recall(data_dir), name))
+    except (AccountsError, NoDeviceAccountsError, NotRunningError, ValueError) as error:
+        _fail(error, EXIT_UNUSABLE)
+
+
+@partner.command("password")
+def partner_password(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The partner, as a name of a-z 0-9 _ . -")],
+    data_dir: DataDir = Path("var"),
+) -> None:
+    """Give a partner region an MQTT account for SensorThings: user and new password, printed once."""
+    from grenzregion.accounts import NoDeviceAccountsError, new_partner_password  # noqa: PLC0415
+    from grenzregion.platform import NotRunningError, recall  # noqa: PLC0415
+    from infra.accounts import AccountsError  # noqa: PLC0415
+
+    try:
+        user, password = new_partner_password(recall(data_dir), name)
+        typer.echo(f"{user} {password}")
     except (AccountsError, NoDeviceAccountsError, NotRunningError, ValueError) as error:
         _fail(error, EXIT_UNUSABLE)
 
