@@ -51,7 +51,7 @@ def judge(
 
 
 def aggregate_flag(flags: Mapping[str, npt.NDArray[np.int8]], missing: npt.NDArray[np.bool_]) -> npt.NDArray[np.int8]:
-    """One flag (n,) out of those of the tests (n,): 9 for no value, else the worst verdict, else 1 if every mandatory test gave it."""
+    """One flag (n,) out of those of the tests (n,): 9 for no value, else the worst verdict; 1 only with every mandatory test's."""
     # 2 is no verdict: it keeps a reading from 1 only where a mandatory test could not judge it (domain.md, traps).
     worst = np.max([np.where(flag == Flag.NOT_EVALUATED, 0, flag) for flag in flags.values()], axis=0)
     open_verdict = np.any([flags[name] == Flag.NOT_EVALUATED for name in MANDATORY], axis=0)
