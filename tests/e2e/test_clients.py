@@ -38,7 +38,7 @@ CASES = [
     ("frost", "page_through", ("data-array",)),
     ("frost", "patch_and_delete", ("create-update-delete",)),
     ("frost", "data_arrays", ("data-array",)),
-    ("frost", "multi_datastream", ("multi-datastream",)),
+    ("frost", "multi_datastream", ("datamodel",)),
     ("stapy", "create_and_query", ("datamodel",)),
     ("stapy", "page_through", ("datamodel",)),
     ("stapy", "data_arrays", ("data-array",)),
