@@ -28,7 +28,8 @@ from streams.store import StoreLimits
 BATCH_ROWS = 10_000
 FEW_ROWS = 100  # go in as JSON with one statement; more are copied
 WRITERS = 2
-EDITORS = 2  # changes at a time
+EDITORS = 1  # changes at a time: two that move Observations between the same Datastreams would wait for each other
+EDIT_GIVE_UP_S = 20.0
 GIVE_UP_S = 5.0
 EXACT_INTEGER = 2**53
 
@@ -149,7 +150,7 @@ class ObservationStore:
         await self._edit(lambda connection: changes.delete_many(connection, ids))
 
     async def _edit(self, work: Callable[[store.Connection], Awaitable[None]]) -> None:
-        async for attempt in retrying(GIVE_UP_S):
+        async for attempt in retrying(EDIT_GIVE_UP_S):
             with attempt:
                 async with self._editing, self._pool.connection() as connection, connection.transaction():
                     try:
