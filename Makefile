@@ -37,7 +37,7 @@ bench-api:
 	@scripts/environment run
 	@.venv/bin/python -m benchmarks.api $(ARGS)
 
-# The suite comes from Maven Central into servers/ets-sta10.
+# The suite comes by Maven into servers/ets-sta10.
 conformance:
 	@scripts/environment run
 	@.venv/bin/python -m conformance
