@@ -126,7 +126,7 @@ def _build(place: Path, stamp: str, build: Callable[[Path, Callable[[str], None]
 
 def _build_root(part: Path, say: Callable[[str], None]) -> None:
     mirror = _mirror()
-    say(f"root: Debian {SUITE} with {', '.join(PACKAGES)} from {mirror} by debootstrap (about 1 GB, a minute or two)")
+    say(f"root: Debian {SUITE} with {', '.join(PACKAGES)} by debootstrap (about 1 GB, a minute or two)")
     # In a mount namespace of its own: what an interrupted debootstrap has mounted is gone with it.
     command = [
         "unshare",
@@ -170,14 +170,22 @@ def _run(command: Sequence[str], what: str, environment: dict[str, str], log: Pa
 
 
 def _mirror() -> str:
-    """Return the mirror of Debian that this machine's own apt uses."""
+    """Return the mirror of Debian that this machine's own apt uses; raises `InstallError` where it has none."""
+    mirrors = _mirrors()
+    if not mirrors:  # a new machine has no lists yet
+        _run(["apt-get", "update", "-qq"], "the lists of packages", dict(os.environ))
+        mirrors = _mirrors()
+    if not mirrors:
+        raise InstallError("apt has no mirror of Debian here")
+    return mirrors[0]
+
+
+def _mirrors() -> list[str]:
     listed = subprocess.run(
         ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"], capture_output=True, text=True, check=False
     )
-    for line in listed.stdout.splitlines():
-        if line.rstrip("/").endswith("/debian"):
-            return line.rstrip("/")
-    return "the machine's own mirror"
+    places = [line.rstrip("/") for line in listed.stdout.splitlines()]
+    return [place for place in places if place.endswith("/debian")]
 
 
 def _download_environment(folder: Path) -> dict[str, str]:
