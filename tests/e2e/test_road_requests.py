@@ -109,7 +109,7 @@ QUERIES: list[tuple[str, int]] = [
 
 METHODS: list[tuple[str, str, bytes, int]] = [
     ("DELETE", "/v1.1/Things", b"", 405),
-    ("PUT", "/v1.1/Things(1)", b"{}", 405),
+    ("PUT", "/v1.1/Things(1)", b"{}", 400),
     ("POST", "/v1.1/Things(1)", b"{}", 405),
     ("PATCH", "/v1.1/Things(999999999)", b'{"name": "x"}', 404),
     ("PATCH", "/v1.1/Things(1)", b'{"name": 5}', 400),
