@@ -55,6 +55,11 @@ class FakePlatform:
     def receipt(self, device: str, epoch: int, seq: int) -> None:
         self.send(device, json.dumps({"epoch": epoch, "seq": seq}).encode())
 
+    def has_seen(self, device: str, epoch: int, seq: int) -> None:
+        """Be a platform that got every message up to this one, and says so again whenever one of them is repeated."""
+        self._seqs[device, epoch] |= set(range(seq + 1))
+        self.receipt(device, epoch, seq)
+
     def send(self, device: str, payload: bytes) -> None:
         self._client.publish(f"region/1/default/{device}/receipt", payload, qos=1, retain=True).wait_for_publish(10)
 

@@ -218,3 +218,9 @@ def test_an_array_is_a_result_of_a_multidatastream(wind: Registry) -> None:
 def test_what_does_not_fit_a_multidatastream_is_refused(wind: Registry, bad: dict[str, Any], reason: str) -> None:
     intake = take_in([message(bad)], wind, LIMITS)
     assert (intake.candidates, reasons(intake)) == ([], [reason])
+
+
+def test_an_observation_that_the_database_refused_before_is_refused_here(registry: Registry) -> None:
+    sent = RawMessage(topic="v1.1/Datastreams(1)/Observations", payload=b'{"result": 1}', received_us=0)
+    intake = take_in([sent], registry, LIMITS, poison={(0, 0): "out of range"})
+    assert (intake.candidates, reasons(intake)) == ([], ["store_refused"])
