@@ -125,8 +125,8 @@ def run(*, quick: bool, soak_s: float) -> Figures:
         load(running, epoch=1, readings=1, messages=2_000)  # warm
         figures["rates"]["one reading per message"] = load(running, epoch=2, readings=1, messages=60_000 // scale)
         figures["rates"]["100 readings per message"] = load(running, epoch=3, readings=100, messages=10_000 // scale)
-        with background(running, epoch=50, rate=200, seconds=90):
-            figures["latency_ms"] = asdict(measure_latency(running, probes=400 // scale))
+        with background(running, epoch=50, rate=200, seconds=600):
+            figures["latency_ms"] = asdict(measure_latency(running, probes=200 // scale))
             figures["restart_s"] = {
                 name: [restart(running, name) for _ in range(1 if quick else 3)] for name in ("bridge", "worker-1")
             }
