@@ -88,7 +88,7 @@ into_summary AS (
                    CASE WHEN newer THEN EXCLUDED.latest_parameters ELSE s.latest_parameters END,
                    CASE WHEN newer THEN EXCLUDED.latest_quality ELSE s.latest_quality END
               FROM (SELECT (EXCLUDED.last_time, EXCLUDED.latest_discriminator) > (s.last_time, s.latest_discriminator) AS newer) AS q),
-        changed = EXCLUDED.changed
+        changed = EXCLUDED.changed, written = EXCLUDED.written
 ),
 news AS (
     INSERT INTO stored_outbox (payload)

@@ -5,7 +5,7 @@ UPDATE datastream_summary s
        latest_end = latest.phenomenon_end, latest_result_time = latest.result_time, latest_valid_start = latest.valid_start,
        latest_valid_end = latest.valid_end, latest_tests = latest.tests, latest_ruleset = latest.ruleset,
        latest_feature_id = latest.feature_id, latest_parameters = latest.parameters, latest_quality = latest.quality,
-       changed = clock_timestamp()
+       changed = clock_timestamp(), written = pg_current_xact_id()
   FROM (SELECT datastream_id, sum(n) AS n, min(first_time) AS first_time, max(last_time) AS last_time
           FROM aggregate WHERE span = 'day' AND datastream_id = ANY (%(datastreams)s) GROUP BY datastream_id) AS days
   CROSS JOIN LATERAL (SELECT * FROM observation o
