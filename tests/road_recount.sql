@@ -3,22 +3,30 @@ WITH counted AS (
     SELECT o.datastream_id, span.name AS span, span.bucket, o.flag, count(*) AS n, count(o.number) AS numbers,
            coalesce(sum(o.number::text::numeric), 0) AS sum, coalesce(sum(o.number::text::numeric * o.number::text::numeric), 0) AS sum_squares,
            min(o.number) AS min, max(o.number) AS max, min(o.phenomenon_time) AS first_time, max(o.phenomenon_time) AS last_time,
-           (array_agg(o.number ORDER BY o.phenomenon_time, o.discriminator))[1] AS first_number,
-           (array_agg(o.number ORDER BY o.phenomenon_time DESC, o.discriminator DESC))[1] AS last_number
+           (array_agg(o.number ORDER BY o.phenomenon_time, o.number))[1] AS first_number,
+           (array_agg(o.number ORDER BY o.phenomenon_time DESC, o.number DESC))[1] AS last_number,
+           sum(CASE WHEN d.angle THEN round(sind(o.number) * 1e6)::bigint END)::bigint AS sin_sum,
+           sum(CASE WHEN d.angle THEN round(cosd(o.number) * 1e6)::bigint END)::bigint AS cos_sum,
+           min(o.ruleset) AS ruleset_low, max(o.ruleset) AS ruleset_high
       FROM observation o
       JOIN datastream d ON d.id = o.datastream_id
       JOIN thing t ON t.id = d.thing_id
       CROSS JOIN LATERAL (VALUES
           ('quarter_hour', to_timestamp(floor(extract(epoch FROM o.phenomenon_time) / 900) * 900)),
           ('hour', to_timestamp(floor(extract(epoch FROM o.phenomenon_time) / 3600) * 3600)),
-          ('day', (o.phenomenon_time AT TIME ZONE t.timezone)::date::timestamp AT TIME ZONE t.timezone)) AS span (name, bucket)
+          ('day', (o.phenomenon_time AT TIME ZONE t.timezone)::date::timestamp AT TIME ZONE t.timezone),
+          ('month', date_trunc('month', o.phenomenon_time AT TIME ZONE t.timezone) AT TIME ZONE t.timezone)) AS span (name, bucket)
      WHERE NOT o.deleted
      GROUP BY o.datastream_id, span.name, span.bucket, o.flag
 ),
 kept AS (
     SELECT datastream_id, span::text AS span, bucket, flag, n::bigint, numbers::bigint, sum, sum_squares, min, max, first_time, last_time,
-           first_number, last_number
-      FROM aggregate WHERE span IN ('quarter_hour', 'hour', 'day')
+           first_number, last_number, sin_sum, cos_sum, ruleset_low, ruleset_high
+      FROM aggregate
+    UNION ALL
+    SELECT datastream_id, 'month', bucket, flag, n, numbers, sum, sum_squares, min, max, first_time, last_time,
+           first_number, last_number, sin_sum, cos_sum, ruleset_low, ruleset_high
+      FROM read.aggregate_month
 ),
 summed AS (
     SELECT datastream_id, count(*) AS n, min(phenomenon_time) AS first_time, max(phenomenon_time) AS last_time,

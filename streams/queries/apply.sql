@@ -16,38 +16,52 @@ quarter AS (
     SELECT datastream_id, bucket, flag, count(*) AS n, count(number) AS numbers,
            coalesce(sum(exact), 0) AS sum, coalesce(sum(exact * exact), 0) AS sum_squares, min(number) AS min, max(number) AS max,
            min(phenomenon_time) AS first_time, max(phenomenon_time) AS last_time,
-           array_agg(number ORDER BY phenomenon_time, discriminator) AS ordered
-      FROM (SELECT *, date_bin('15 min', phenomenon_time, '2000-01-01Z') AS bucket, number::text::numeric AS exact FROM fresh) AS rows
+           -- Of several at one time the least is the first and the greatest the last: which came last must not show.
+           array_agg(number ORDER BY phenomenon_time, number) AS ordered,
+           sum(CASE WHEN angle THEN round(sind(number) * 1e6)::bigint END)::bigint AS sin_sum,
+           sum(CASE WHEN angle THEN round(cosd(number) * 1e6)::bigint END)::bigint AS cos_sum,
+           min(ruleset) AS ruleset_low, max(ruleset) AS ruleset_high
+      FROM (SELECT fresh.*, date_bin('15 min', phenomenon_time, '2000-01-01Z') AS bucket, number::text::numeric AS exact, angle
+              FROM fresh JOIN zone ON zone.id = fresh.datastream_id) AS rows
      GROUP BY datastream_id, bucket, flag
 ),
 spans AS (
     SELECT 'quarter_hour'::aggregate_span AS span, datastream_id, bucket, flag, n, numbers, sum, sum_squares, min, max,
-           first_time, ordered[1] AS first_number, last_time, ordered[n] AS last_number
+           first_time, ordered[1] AS first_number, last_time, ordered[n] AS last_number,
+           sin_sum, cos_sum, ruleset_low, ruleset_high
       FROM quarter
     UNION ALL
     SELECT 'hour', datastream_id, date_trunc('hour', bucket, 'UTC'), flag, n, numbers, sum, sum_squares, min, max,
-           first_time, ordered[1], last_time, ordered[n]
+           first_time, ordered[1], last_time, ordered[n], sin_sum, cos_sum, ruleset_low, ruleset_high
       FROM quarter
     UNION ALL
     SELECT 'day', q.datastream_id, date_trunc('day', q.bucket, z.timezone), q.flag, n, numbers, sum, sum_squares, min, max,
-           first_time, ordered[1], last_time, ordered[n]
+           first_time, ordered[1], last_time, ordered[n], sin_sum, cos_sum, ruleset_low, ruleset_high
       FROM quarter q JOIN zone z ON z.id = q.datastream_id
 ),
 into_aggregate AS (
     INSERT INTO aggregate AS a (datastream_id, span, bucket, flag, n, numbers, sum, sum_squares, min, max,
-                                first_time, first_number, last_time, last_number)
+                                first_time, first_number, last_time, last_number, sin_sum, cos_sum, ruleset_low, ruleset_high)
     SELECT datastream_id, span, bucket, flag, sum(n), sum(numbers), sum(sum), sum(sum_squares), min(min), max(max),
            min(first_time), (array_agg(first_number ORDER BY first_time))[1],
-           max(last_time), (array_agg(last_number ORDER BY last_time DESC))[1]
+           max(last_time), (array_agg(last_number ORDER BY last_time DESC))[1],
+           sum(sin_sum)::bigint, sum(cos_sum)::bigint, min(ruleset_low), max(ruleset_high)
       FROM spans GROUP BY datastream_id, span, bucket, flag ORDER BY datastream_id, span, bucket, flag
     ON CONFLICT (datastream_id, span, bucket, flag) DO UPDATE SET
         n = a.n + EXCLUDED.n, numbers = a.numbers + EXCLUDED.numbers,
         sum = a.sum + EXCLUDED.sum, sum_squares = a.sum_squares + EXCLUDED.sum_squares,
         min = least(a.min, EXCLUDED.min), max = greatest(a.max, EXCLUDED.max),
         first_time = least(a.first_time, EXCLUDED.first_time),
-        first_number = CASE WHEN EXCLUDED.first_time < a.first_time THEN EXCLUDED.first_number ELSE a.first_number END,
+        first_number = CASE WHEN EXCLUDED.first_time < a.first_time THEN EXCLUDED.first_number
+                            WHEN EXCLUDED.first_time = a.first_time THEN least(EXCLUDED.first_number, a.first_number) ELSE a.first_number END,
         last_time = greatest(a.last_time, EXCLUDED.last_time),
-        last_number = CASE WHEN EXCLUDED.last_time >= a.last_time THEN EXCLUDED.last_number ELSE a.last_number END
+        last_number = CASE WHEN EXCLUDED.last_time > a.last_time THEN EXCLUDED.last_number
+                           WHEN EXCLUDED.last_time < a.last_time THEN a.last_number
+                           WHEN EXCLUDED.last_number > a.last_number OR EXCLUDED.last_number IS NULL THEN EXCLUDED.last_number
+                           ELSE a.last_number END,
+        sin_sum = coalesce(a.sin_sum + EXCLUDED.sin_sum, a.sin_sum, EXCLUDED.sin_sum),
+        cos_sum = coalesce(a.cos_sum + EXCLUDED.cos_sum, a.cos_sum, EXCLUDED.cos_sum),
+        ruleset_low = least(a.ruleset_low, EXCLUDED.ruleset_low), ruleset_high = greatest(a.ruleset_high, EXCLUDED.ruleset_high)
 ),
 latest AS (
     SELECT DISTINCT ON (datastream_id) datastream_id, phenomenon_time, phenomenon_end, id, discriminator, number, result, flag, result_time,

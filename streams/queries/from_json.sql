@@ -11,7 +11,7 @@ things AS MATERIALIZED (
     SELECT id, timezone FROM thing WHERE id = ANY (%(things)s::bigint[]) ORDER BY id FOR KEY SHARE
 ),
 zone AS MATERIALIZED (
-    SELECT d.id, t.timezone FROM datastream d JOIN things t ON t.id = d.thing_id
+    SELECT d.id, t.timezone, d.angle FROM datastream d JOIN things t ON t.id = d.thing_id
      WHERE d.id = ANY (%(datastreams)s::bigint[]) ORDER BY d.id FOR KEY SHARE OF d
 ),
 features AS MATERIALIZED (

@@ -10,5 +10,5 @@ WITH staged AS MATERIALIZED (
               epoch DESC NULLS LAST, seq DESC NULLS LAST, item DESC NULLS LAST, coalesce(result, number::text) DESC NULLS LAST, received
 ),
 zone AS (
-    SELECT d.id, t.timezone FROM datastream d JOIN thing t ON t.id = d.thing_id WHERE d.id IN (SELECT datastream_id FROM staged)
+    SELECT d.id, t.timezone, d.angle FROM datastream d JOIN thing t ON t.id = d.thing_id WHERE d.id IN (SELECT datastream_id FROM staged)
 ),
