@@ -6,6 +6,8 @@ from datetime import datetime
 
 import msgspec
 
+from streams.quality.rules import Rules
+
 NAN = float("nan")
 
 
@@ -27,6 +29,7 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
     feature_id: int | None = None
     # Of a MultiDatastream: for each part of its results the spans (fail low, high, suspect low, high). None: a Datastream.
     parts: tuple[tuple[float, ...], ...] | None = None
+    rules: Rules | None = None  # None: no test looks at the rows around
 
 
 # Structs instead of dataclasses, and unseen by the garbage collector: 40,000 of these are made a second.

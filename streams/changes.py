@@ -14,11 +14,12 @@ from psycopg import AsyncConnection
 from psycopg.rows import TupleRow, dict_row
 
 from streams.candidate import Candidate, Channel
+from streams.consequences import recompute
 from streams.errors import RegistryMovedError
 from streams.intake import dump_json, numbers_of
 from streams.judge import RULESET_VERSION, judge
 from streams.queries import query
-from streams.store import StoreLimits, recompute
+from streams.store import StoreLimits
 
 Connection = AsyncConnection[TupleRow]
 Stored = dict[str, Any]  # the columns of a row of observation

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from devices.vocabulary import Flag
 from streams.candidate import NAN, Candidate
-from streams.quality import tests
+from streams.quality import flags, tests
 
 RULESET_VERSION = 1
 FUTURE_LIMIT_S = 300.0
-MANDATORY = ("syntax", "gross_range")
-
-_SHIFT = {name: 4 * place for place, name in enumerate(tests.TESTS)}
+AHEAD_MASK = flags.mask(("timing_gap",))  # of the tests alone, timing_gap looks at the clock only
 
 
 def judge(
@@ -28,7 +26,7 @@ def judge(
         return np.array([value(c) for c in candidates], dtype=np.float64)
 
     numbers = column(lambda c: c.number)
-    flags = {
+    verdicts = {
         "syntax": np.ones(len(candidates), dtype=np.int8),
         "gross_range": tests.gross_range(
             numbers,
@@ -40,23 +38,12 @@ def judge(
         "timing_gap": tests.ahead_of_time(column(lambda c: (c.time - c.received).total_seconds()), future_limit_s),
     }
     if any(c.numbers for c in candidates):
-        flags["gross_range"] = np.maximum(flags["gross_range"], _gross_range_of_parts(candidates))
+        verdicts["gross_range"] = np.maximum(verdicts["gross_range"], _gross_range_of_parts(candidates))
     if any(c.position is not None for c in candidates):
-        flags["location"] = _location(column)
-    packed = np.zeros(len(candidates), dtype=np.int64)
-    for name, flag in flags.items():
-        packed |= flag.astype(np.int64) << _SHIFT[name]
+        verdicts["location"] = _location(column)
+    packed = flags.pack(verdicts)
     missing = np.array([c.missing for c in candidates], dtype=bool)
-    return aggregate_flag(flags, missing), packed
-
-
-def aggregate_flag(flags: Mapping[str, npt.NDArray[np.int8]], missing: npt.NDArray[np.bool_]) -> npt.NDArray[np.int8]:
-    """One flag (n,) out of those of the tests (n,): 9 for no value, else the worst verdict; 1 only with every mandatory test's."""
-    # 2 is no verdict: it keeps a reading from 1 only where a mandatory test could not judge it (domain.md, traps).
-    worst = np.max([np.where(flag == Flag.NOT_EVALUATED, 0, flag) for flag in flags.values()], axis=0)
-    open_verdict = np.any([flags[name] == Flag.NOT_EVALUATED for name in MANDATORY], axis=0)
-    verdict = np.where((worst <= Flag.GOOD) & open_verdict, Flag.NOT_EVALUATED, worst)
-    return np.where(missing, Flag.MISSING, verdict).astype(np.int8)
+    return flags.aggregate_flag(packed, missing), packed
 
 
 def _gross_range_of_parts(candidates: Sequence[Candidate]) -> tests.Flags:

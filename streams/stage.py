@@ -11,7 +11,6 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from streams.candidate import Candidate
-from streams.judge import RULESET_VERSION
 from streams.queries import query
 
 COPY = "COPY stage FROM STDIN (FORMAT BINARY)"
@@ -32,18 +31,19 @@ async def fill(
     candidates: Sequence[Candidate],
     flags: npt.NDArray[np.int8],
     tests: npt.NDArray[np.int64],
+    rulesets: npt.NDArray[np.int32],
 ) -> None:
     """Copy the rows; the table empties itself at the end of the transaction."""
     async with connection.cursor() as cursor, cursor.copy(COPY) as copy:
         copy.set_types(TYPES)
-        for candidate, flag, packed in zip(candidates, flags.tolist(), tests.tolist(), strict=True):
-            await copy.write_row(_row(candidate, flag, packed))
+        for candidate, *verdict in zip(candidates, flags.tolist(), tests.tolist(), rulesets.tolist(), strict=True):
+            await copy.write_row(_row(candidate, *verdict))
 
 
-def _row(c: Candidate, flag: int, tests: int) -> tuple[Any, ...]:
+def _row(c: Candidate, flag: int, tests: int, ruleset: int) -> tuple[Any, ...]:
     lon, lat, height = (*c.position, None)[:3] if c.position else NOWHERE
     return (
         c.id, c.channel.datastream_id, c.time, c.end, c.discriminator, c.received, c.result_time, c.valid_start, c.valid_end,
-        c.number, c.result, flag, tests, RULESET_VERSION, c.feature_id, lon, lat, height,
+        c.number, c.result, flag, tests, ruleset, c.feature_id, lon, lat, height,
         c.parameters, c.quality, c.epoch, c.seq, c.item,
     )  # fmt: skip

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import msgspec
 import psycopg
 from psycopg.rows import TupleRow
-from psycopg.types.json import Jsonb
 
-from streams import ledger, stage
+from streams import ledger, rejudge, stage, standing
 from streams.candidate import Candidate
+from streams.consequences import Consequences
 from streams.errors import RegistryMovedError
-from streams.intake import Accepted, Intake, Letter
-from streams.judge import judge
+from streams.intake import Accepted, Intake
+from streams.judging import judge_new
+from streams.letters import runs, write_letters
 from streams.queries import query
+from streams.tails import Tails
 
 Connection = psycopg.AsyncConnection[TupleRow]
 
@@ -38,81 +39,49 @@ class StoreLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def store_batch(
-    connection: Connection, intake: Intake, claim: ledger.Claim, start: int, end: int, limits: StoreLimits
+    connection: Connection,
+    intake: Intake,
+    claim: ledger.Claim,
+    start: int,
+    end: int,
+    limits: StoreLimits,
+    tails: Tails | None = None,
 ) -> list[Receipt]:
     """Store what a batch of the log came to and move its ledger; returns the receipts to publish after the commit."""
     async with connection.transaction():
         if not await ledger.advance(connection, claim, start, end):
             return await _receipts(connection, intake.settled)
-        await write_rows(connection, intake.candidates, limits)
-        await _add_letters(connection, intake.letters)
+        await write_rows(connection, intake.candidates, limits, tails)
+        await standing.move(connection, intake.moves)
+        await write_letters(connection, intake)
         return await _receipts(connection, intake.settled)
 
 
-async def write_rows(connection: Connection, candidates: Sequence[Candidate], limits: StoreLimits) -> None:
+async def write_rows(
+    connection: Connection, candidates: Sequence[Candidate], limits: StoreLimits, tails: Tails | None = None
+) -> None:
     """Judge and write rows with all that follows from them, within the open transaction; raises `RegistryMovedError`."""
     if not candidates:
         return
     ids = sorted({c.channel.datastream_id for c in candidates})
-    cursor = await connection.execute(query("lock_datastreams"), {"ids": ids})
+    in_context = any(c.channel.rules is not None for c in candidates)
+    cursor = await connection.execute(query("lock_judged_datastreams" if in_context else "lock_datastreams"), {"ids": ids})
     if len(await cursor.fetchall()) < len(ids):
         raise RegistryMovedError("a Datastream of the batch was deleted")
-    await stage.fill(connection, candidates, *judge(candidates, limits.future_s))
+    verdicts = await judge_new(connection, candidates, limits.future_s, tails)
+    await stage.fill(connection, candidates, verdicts.flags, verdicts.tests, verdicts.rulesets)
     cursor = await connection.execute(query("from_stage") + query("apply"))
     counts = await cursor.fetchone()
     assert counts is not None
+    follow = Consequences(verdicts.rules)
+    follow.judged(verdicts, candidates)
+    await rejudge.restate(connection, verdicts.changed)
     if counts[1] < counts[0]:
-        await _meet_stored(connection, limits)
+        await follow.meet_stored(connection, candidates, tails)
+    await follow.settle(connection, limits.future_s, limits.grace)
     moving = sorted({c.channel.datastream_id for c in candidates if c.channel.moving and c.position is not None})
     if moving:
         await connection.execute(query("follow_moving"), {"moving": moving})
-
-
-async def _meet_stored(connection: Connection, limits: StoreLimits) -> None:
-    await connection.execute(query("lock_rivals"))
-    cursor = await connection.execute(query("overrule"), {"grace": limits.grace})
-    changed = await cursor.fetchall()
-    if changed:
-        await recompute(connection, [row[0] for row in changed], [row[1] for row in changed])
-
-
-async def recompute(connection: Connection, datastreams: Sequence[int], times: Sequence[datetime]) -> None:
-    """Make the buckets and summaries of these readings anew from the rows, within the open transaction."""
-    touched = {"datastreams": list(datastreams), "times": list(times)}
-    for step in ("clear_buckets", "fill_buckets", "refresh_summary"):
-        await connection.execute(query(step), touched)
-
-
-async def _add_letters(connection: Connection, letters: Sequence[Letter]) -> None:
-    if letters:
-        async with connection.cursor() as cursor:
-            await cursor.executemany(query("add_dead_letters"), [_letter_row(letter) for letter in letters])
-
-
-def _letter_row(letter: Letter) -> tuple[Any, ...]:
-    message = letter.message
-    epoch, seq = letter.identity or (None, None)
-    # PostgreSQL's text has no NUL; the original bytes of the payload are kept as they are.
-    topic, detail = message.topic.replace("\x00", "\\0"), letter.detail.replace("\x00", "\\0")
-    refused = (
-        Jsonb([[r.index, r.reason, r.detail.replace("\x00", "\\0")] for r in letter.refused])
-        if letter.refused is not None
-        else None
-    )
-    received = datetime.fromtimestamp(message.received_us / 1e6, tz=UTC)
-    return (
-        received,
-        topic,
-        message.payload,
-        letter.tenant,
-        letter.device,
-        epoch,
-        seq,
-        letter.reason,
-        detail,
-        refused,
-        letter.readings,
-    )
 
 
 async def _receipts(connection: Connection, settled: dict[tuple[str, str, int], Accepted]) -> list[Receipt]:
@@ -141,14 +110,3 @@ async def last_receipts(connection: Connection) -> list[Receipt]:
 def _runs(seqs: Sequence[int]) -> str:
     """Text of an int8multirange; PostgreSQL joins adjacent ranges."""
     return "{" + ",".join(f"[{low},{high}]" for low, high in runs(seqs)) + "}"
-
-
-def runs(seqs: Sequence[int]) -> list[tuple[int, int]]:
-    """Join numbers to runs of (lowest, highest)."""
-    joined: list[tuple[int, int]] = []
-    for seq in sorted(seqs):
-        if joined and seq <= joined[-1][1] + 1:
-            joined[-1] = (joined[-1][0], max(seq, joined[-1][1]))
-        else:
-            joined.append((seq, seq))
-    return joined

@@ -1,5 +1,5 @@
 -- A copy that outranks the stored one takes its place (decisions.md 13); of equal copies the earliest stamp counts (decisions.md 14).
--- What was visible in a closed bucket leaves a revision behind (decisions.md 16).
+-- Gives what the beaten ones were, and whether that could be seen.
 WITH contender AS (
     SELECT DISTINCT ON (datastream_id, phenomenon_time, coalesce(discriminator, id))
            datastream_id, phenomenon_time, phenomenon_end, coalesce(discriminator, id) AS discriminator, received,
@@ -29,23 +29,9 @@ changed AS (
            epoch = b.epoch, seq = b.seq, item = b.item
       FROM beaten b
      WHERE o.datastream_id = b.datastream_id AND o.phenomenon_time = b.phenomenon_time AND o.discriminator = b.discriminator
-),
-visible AS (
-    SELECT * FROM beaten
-     WHERE (number, result, flag) IS DISTINCT FROM (old_number, old_result::text, old_flag)
-),
-revised AS (
-    INSERT INTO revision (at, cause, datastream_id, phenomenon_time, discriminator, observation_id, old, new)
-    SELECT clock_timestamp(), 'overruled', datastream_id, phenomenon_time, discriminator, id,
-           jsonb_build_object('number', old_number, 'result', old_result, 'flag', old_flag),
-           jsonb_build_object('number', number, 'result', result::json, 'flag', flag)
-      FROM visible
-     WHERE date_bin('15 min', phenomenon_time, '2000-01-01Z') + interval '15 min' + %(grace)s::interval < clock_timestamp()
-),
-news AS (
-    INSERT INTO stored_outbox (payload)
-    SELECT convert_to('{"version":1,"changed":[' || string_agg(id::text, ',') || ']}', 'UTF8') FROM visible HAVING count(*) > 0
 )
-SELECT datastream_id, phenomenon_time FROM beaten
+SELECT datastream_id, phenomenon_time, discriminator, (extract(epoch FROM phenomenon_time) * 1000000)::bigint,
+       jsonb_build_object('number', old_number, 'result', old_result, 'flag', old_flag)::text, old_flag, (number, result, flag) IS DISTINCT FROM (old_number, old_result::text, old_flag)
+  FROM beaten
  WHERE (number, result, flag, phenomenon_end, tests, ruleset, feature_id, parameters::jsonb)
        IS DISTINCT FROM (old_number, old_result::text, old_flag, old_end, old_tests, old_ruleset, old_feature_id, old_parameters)

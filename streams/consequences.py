@@ -1,0 +1,91 @@
+"""What follows in the tables when stored rows change: verdicts on the rows around them, aggregates, summaries, revisions, news."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from streams import rejudge
+from streams.candidate import Candidate
+from streams.judging import Verdicts
+from streams.quality.rules import Rules
+from streams.queries import query
+from streams.rejudge import Changes, Key
+from streams.rows import Rows, microseconds
+from streams.tails import Tails
+
+Connection = psycopg.AsyncConnection[TupleRow]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+async def recompute(connection: Connection, datastreams: Sequence[int], times: Sequence[datetime]) -> None:
+    """Make the buckets and summaries of these readings anew from the rows, within the open transaction."""
+    touched = {"datastreams": list(datastreams), "times": list(times)}
+    for step in ("clear_buckets", "fill_buckets", "refresh_summary"):
+        await connection.execute(query(step), touched)
+
+
+class Consequences:
+    """Gathers what rows of one transaction do to those that were there, and settles it at the end."""
+
+    def __init__(self, rules: Mapping[int, Rules]) -> None:
+        """`rules` by Datastream, of those that are judged in context."""
+        self._rules = rules
+        self._again: dict[int, list[int]] = {}
+        self._fresh: set[Key] = set()
+        self._stale: set[tuple[int, datetime]] = set()  # one reading of each bucket that has to be made anew
+        self._changes = Changes()
+
+    async def meet_stored(self, connection: Connection, candidates: Sequence[Candidate], tails: Tails | None) -> None:
+        """Let the better copy hold where candidates in `stage` meet stored rows."""
+        cursor = await connection.execute(query("lock_rivals"))
+        ghosts = {row[0] for row in await cursor.fetchall()} & self._rules.keys() - self._again.keys()
+        self._fresh |= _keys(candidates, ghosts)
+        for number, us, _ in _keys(candidates, ghosts):
+            self._again.setdefault(number, []).append(us)
+        if tails is not None:
+            tails.forget(ghosts)
+        cursor = await connection.execute(query("overrule"))
+        for number, time, discriminator, us, old, old_flag, visible in await cursor.fetchall():
+            self._stale.add((number, time))
+            if visible:
+                self._changes.note("overruled", (number, us, discriminator), old, old_flag)
+
+    def judged(self, verdicts: Verdicts, candidates: Sequence[Candidate]) -> None:
+        """Take what judging new readings found."""
+        self._take(verdicts.changed, verdicts.changed_from.tolist())
+        self._again = {number: list(times) for number, times in verdicts.again.items()}
+        self._fresh = _keys(candidates, self._again.keys()) - verdicts.stored
+
+    def judge_again(self, number: int, time: datetime) -> None:
+        """Judge what looks at this place of a Datastream again."""
+        self._again.setdefault(number, []).append(microseconds(time))
+
+    async def settle(self, connection: Connection, future_s: float, grace: timedelta) -> None:
+        """Write everything that follows."""
+        if self._again:
+            judged = await rejudge.judge_again(connection, self._again, self._rules, future_s)
+            self._take(judged.changed, judged.changed_from.tolist())
+        if self._stale:
+            await recompute(connection, [number for number, _ in self._stale], [time for _, time in self._stale])
+        await self._changes.revise(connection, grace)
+
+    def _take(self, changed: Rows, flags_before: list[int]) -> None:
+        for row, flag_before in zip(changed, flags_before, strict=True):
+            if row["flag"] == flag_before:
+                continue
+            key = rejudge.key_of(row)
+            self._stale.add((key[0], _EPOCH + timedelta(microseconds=key[1])))
+            if key not in self._fresh:
+                self._changes.note("judged", key, None, flag_before)
+
+
+def _keys(candidates: Sequence[Candidate], numbers: Collection[int]) -> set[Key]:
+    if not numbers:
+        return set()
+    mine = [c for c in candidates if c.channel.datastream_id in numbers]
+    return {(c.channel.datastream_id, microseconds(c.time), c.discriminator or 0) for c in mine}

@@ -1,0 +1,148 @@
+"""Judging among the rows of the same Datastream: which rows new readings touch, and what the verdicts on them become. Pure.
+
+After each transaction the verdict on a row depends on the stored rows alone, not on the order in which they came
+(architecture.md, worker 3): whoever adds rows judges those again that look at them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from devices.vocabulary import Flag
+from streams import rows as table
+from streams.quality import flags
+from streams.quality.context import judge_window
+from streams.quality.rules import IN_CONTEXT, Rules
+from streams.quality.window import Window
+from streams.rows import Rows
+
+Mask = npt.NDArray[np.bool_]
+Places = npt.NDArray[np.intp]
+
+_CONTEXT = np.int64(flags.mask(IN_CONTEXT))
+_AHEAD = np.int64(Flag.FAIL << flags.SHIFT["timing_gap"])
+_SECOND_US = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """Living rows sorted by key with their verdicts as they are now."""
+
+    rows: Rows
+    changed: Rows  # stored rows with another verdict than before
+    changed_from: npt.NDArray[np.int8]  # their flags before
+
+
+def contested(stored: Rows, new: Rows) -> npt.NDArray[np.int64]:
+    """Name Datastreams with new readings whose key is taken, be it by each other: the store must say first which copy holds."""
+    rows = np.concatenate([stored, new])
+    rows = rows[table.order(rows)]
+    return np.unique(rows["datastream"][table.repeats(rows)])
+
+
+def judge_around(stored: Rows, new: Rows, rules: Mapping[int, Rules]) -> Judged:
+    """Judge new rows, none of them contested, and the stored ones that look at them; `rules` by Datastream."""
+    rows = np.concatenate([stored, new])
+    rows = rows[table.order(rows)]
+    return _judge(rows, rows["candidate"] >= 0, rules)
+
+
+def judge_again(stored: Rows, spans: Mapping[int, tuple[int, int]], rules: Mapping[int, Rules]) -> Judged:
+    """Judge the stored rows of a time span (first, last; microseconds) by Datastream, and those that look at what is there."""
+    rows = stored[table.order(stored)]
+    low, high = (np.array([spans[number][end] for number in rows["datastream"].tolist()], dtype=np.int64) for end in (0, 1))
+    # A tombstone counts as a mark: who looked at it looks further now.
+    return _judge(rows, (rows["time"] >= low) & (rows["time"] <= high), rules)
+
+
+def _judge(rows: Rows, marks: Mask, rules: Mapping[int, Rules]) -> Judged:
+    living = ~rows["deleted"]
+    at = (np.cumsum(living) - living)[marks]  # place of each mark among the living, for a tombstone that of the next one
+    marked = rows[marks]
+    rows = rows[living]
+    if not len(rows):
+        return Judged(rows=rows, changed=rows, changed_from=rows["flag"])
+    segments = _Segments.of(rows, rules)
+    touched = _touched(rows, segments, marked, at)
+    before = rows[touched]
+    verdicts = judge_window(
+        Window(
+            segment=segments.number, time_us=rows["time"], value=rows["value"], usable=usable(rows["tests"], rows["value"]),
+            wanted=touched, rules=segments.rules,
+        )
+    )  # fmt: skip
+    _restate(rows, segments, touched, verdicts)
+    after = rows[touched]
+    changed = (after["candidate"] < 0) & (
+        (after["tests"] != before["tests"]) | (after["flag"] != before["flag"]) | (after["ruleset"] != before["ruleset"])
+    )
+    return Judged(rows=rows, changed=after[changed], changed_from=before["flag"][changed])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Segments:
+    """Runs of rows of one Datastream: number of each row's run (n,), and by run its place, its end and its rules."""
+
+    number: Places
+    start: Places
+    end: Places
+    datastream: npt.NDArray[np.int64]
+    rules: list[Rules]
+
+    @classmethod
+    def of(cls, rows: Rows, rules: Mapping[int, Rules]) -> _Segments:
+        first = np.ones(len(rows), dtype=bool)
+        first[1:] = rows["datastream"][1:] != rows["datastream"][:-1]
+        start = np.flatnonzero(first)
+        datastream = rows["datastream"][start]
+        return cls(
+            number=np.cumsum(first) - 1,
+            start=start,
+            end=np.append(start[1:], len(rows)),
+            datastream=datastream,
+            rules=[rules[number] for number in datastream.tolist()],
+        )
+
+
+def _touched(rows: Rows, segments: _Segments, marked: Rows, at: Places) -> Mask:
+    """Tell which rows look at a marked one: those before it by their tests' rows ahead, those behind it by rows and by seconds."""
+    run = np.searchsorted(segments.datastream, marked["datastream"])
+    there = run < len(segments.datastream)
+    there[there] = segments.datastream[run[there]] == marked["datastream"][there]
+    run, at, time = run[there], at[there], marked["time"][there]
+    ahead = np.array([r.ahead_rows for r in segments.rules], dtype=np.intp)
+    history = np.array([r.history_rows for r in segments.rules], dtype=np.intp)
+    seconds = np.array([r.history_s for r in segments.rules], dtype=np.float64)
+    low = np.maximum(at - ahead[run], segments.start[run])
+    high = np.minimum(at + history[run] + 1, segments.end[run])
+    for number in np.unique(run[high < segments.end[run]]).tolist():  # what comes in order has nothing behind it
+        mine = run == number
+        start, end = segments.start[number], segments.end[number]
+        until = time[mine] + int(seconds[number] * _SECOND_US)
+        reach = start + np.searchsorted(rows["time"][start:end], until, side="right")
+        high[mine] = np.maximum(high[mine], reach)
+    steps = np.zeros(len(rows) + 1, dtype=np.intp)
+    np.add.at(steps, low, 1)
+    np.add.at(steps, np.maximum(high, low), -1)
+    return np.cumsum(steps[:-1]) > 0
+
+
+def usable(tests: npt.NDArray[np.int64], values: npt.NDArray[np.float64]) -> Mask:
+    """Tell which rows (n,) may serve others for comparison: a number that no test alone has failed."""
+    failed = [flags.of_test(tests, name) == Flag.FAIL for name in ("syntax", "gross_range")]
+    return ~np.logical_or.reduce(failed) & ~np.isnan(values)
+
+
+def _restate(rows: Rows, segments: _Segments, touched: Mask, verdicts: npt.NDArray[np.int64]) -> None:
+    alone = rows["tests"] & ~_CONTEXT | np.where(rows["ahead"], _AHEAD, 0)
+    tests = flags.merge(alone, verdicts)[touched]
+    run = segments.number[touched]
+    mandatory = np.array([flags.mask(r.mandatory) for r in segments.rules], dtype=np.int64)
+    versions = np.array([r.version for r in segments.rules], dtype=np.int32)
+    rows["flag"][touched] = flags.aggregate_flag(tests, rows["missing"][touched], mandatory[run])
+    rows["tests"][touched] = tests
+    rows["ruleset"][touched] = versions[run]
