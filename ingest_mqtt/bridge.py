@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 
 from devices.topics import ECHO
 from infra.log import PartitionsError
+from infra.packets import Publish
 from infra.settings import BridgeSettings
 from infra.telemetry import serve_telemetry
 from ingest_mqtt.acks import AckTracker
@@ -25,7 +26,6 @@ from ingest_mqtt.batches import Batcher
 from ingest_mqtt.contract import RawMessage, encode_batch, partition_of
 from ingest_mqtt.dead_letters import MAX_MESSAGE_BYTES, read_identity, read_topic, shorten
 from ingest_mqtt.metrics import Figures, FiguresCollector
-from ingest_mqtt.packets import Publish
 from ingest_mqtt.raw_log import RawLog, Record
 from ingest_mqtt.subscriber import Account, Subscriber, SubscriberError
 

@@ -12,9 +12,9 @@ import socket
 import ssl
 from dataclasses import dataclass
 
-from ingest_mqtt import packets
+from infra import packets
+from infra.packets import Connack, Disconnect, Publish, Suback
 from ingest_mqtt.metrics import Figures
-from ingest_mqtt.packets import Connack, Disconnect, Publish, Suback
 from ingest_mqtt.rights import INTAKE_FILTERS, heartbeat_topic
 
 _logger = logging.getLogger(__name__)

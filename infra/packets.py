@@ -1,7 +1,7 @@
-"""The part of MQTT 5 that a subscriber needs, without any I/O: bytes to packets and packets to bytes.
+"""The part of MQTT 5 that bridge and notifier need, without any I/O: bytes to packets and packets to bytes.
 
-Clause numbers are those of the OASIS standard MQTT 5.0. The bridge's hot path: a chunk of bytes becomes a list of packets in one
-loop (docs/adr/0003-mqtt-ack-point.md tells why this is not paho).
+Clause numbers are those of the OASIS standard MQTT 5.0. The hot path: a chunk of bytes becomes a list of packets in one loop
+(docs/adr/0003-mqtt-ack-point.md tells why this is not paho).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ MAX_REMAINING_LENGTH = 268_435_455
 
 _CONNACK, _PUBLISH, _PUBACK, _SUBACK, _PINGRESP, _DISCONNECT = 0x20, 0x30, 0x40, 0x90, 0xD0, 0xE0
 _USER_PROPERTY = 0x26
+_SERVER_KEEPALIVE, _RECEIVE_MAXIMUM, _MAX_PACKET = 0x13, 0x21, 0x27
 # 2.2.2.2: how long each property's value is; text and binary data carry their length, a variable byte integer ends by its top bit.
 _FIXED = {
     0x01: 1, 0x02: 4, 0x11: 4, 0x13: 2, 0x17: 1, 0x18: 4, 0x19: 1, 0x21: 2, 0x22: 2, 0x23: 2, 0x24: 1, 0x25: 1, 0x27: 4,
@@ -40,11 +41,16 @@ class Publish(msgspec.Struct, frozen=True, gc=False):
 
 
 class Connack(msgspec.Struct, frozen=True):
-    """The answer to CONNECT; `reason` 0 is success, the others stand in 3.2.2.2."""
+    """The answer to CONNECT; `reason` 0 is success, the others stand in 3.2.2.2.
+
+    The broker takes `receive_maximum` messages without its acknowledgement, and packets of `max_packet` bytes (None: any).
+    """
 
     session_present: bool
     reason: int
     keepalive_s: int | None
+    receive_maximum: int = 65_535
+    max_packet: int | None = None
 
 
 class Suback(msgspec.Struct, frozen=True):
@@ -52,6 +58,13 @@ class Suback(msgspec.Struct, frozen=True):
 
     mid: int
     reasons: bytes
+
+
+class Puback(msgspec.Struct, frozen=True, gc=False):
+    """The broker has a message of QoS 1; `reason` 0x10: nobody subscribed to it, 0x80 and above: refused (3.4.2.1)."""
+
+    mid: int
+    reason: int
 
 
 class Pingresp(msgspec.Struct, frozen=True):
@@ -64,7 +77,7 @@ class Disconnect(msgspec.Struct, frozen=True):
     reason: int
 
 
-Packet = Publish | Connack | Suback | Pingresp | Disconnect
+Packet = Publish | Connack | Suback | Puback | Pingresp | Disconnect
 
 
 def connect(*, client_id: str, session_expiry_s: int, receive_maximum: int, keepalive_s: int, user: str, password: str) -> bytes:
@@ -79,9 +92,9 @@ def connect(*, client_id: str, session_expiry_s: int, receive_maximum: int, keep
     return b"\x10" + _variable(len(body)) + body
 
 
-def subscribe(mid: int, filters: list[str]) -> bytes:
-    """SUBSCRIBE at QoS 1; retained messages come only with a new subscription, not at every reconnect (3.8.3.1)."""
-    body = struct.pack("!H", mid) + b"\x00" + b"".join(_text(each) + b"\x11" for each in filters)
+def subscribe(mid: int, filters: list[str], options: bytes = b"\x11") -> bytes:
+    """SUBSCRIBE, usually at QoS 1; retained messages come only with a new subscription, not at every reconnect (3.8.3.1)."""
+    body = struct.pack("!H", mid) + b"\x00" + b"".join(_text(each) + options for each in filters)
     return b"\x82" + _variable(len(body)) + body
 
 
@@ -89,6 +102,19 @@ def publish(topic: str, payload: bytes) -> bytes:
     """PUBLISH at QoS 0, for the bridge's heartbeat."""
     body = _text(topic) + b"\x00" + payload
     return b"\x30" + _variable(len(body)) + body
+
+
+def user_property(name: str, value: str) -> bytes:
+    """One user property among a packet's properties (3.3.2.3.7)."""
+    return b"\x26" + _text(name) + _text(value)
+
+
+def publication(topic: str, payload: bytes, mid: int, properties: bytes) -> bytes:
+    """PUBLISH at QoS 1, not retained, with packed properties of less than 128 bytes."""
+    name = topic.encode()
+    length = len(name) + len(properties) + len(payload) + 5
+    head = b"\x32" + _variable(length) + len(name).to_bytes(2, "big") + name + mid.to_bytes(2, "big")
+    return b"".join((head, len(properties).to_bytes(1, "big"), properties, payload))
 
 
 def pubacks(mids: list[int]) -> bytes:
@@ -142,8 +168,16 @@ def _packet(data: bytes, header: int, start: int, end: int) -> Packet:
     if kind == _PUBLISH:
         return _publish(data, header, start, end)
     if kind == _CONNACK and end >= start + 2:
-        keepalive = _server_keepalive(data, start + 2, end) if end > start + 2 else None
-        return Connack(session_present=bool(data[start] & 1), reason=data[start + 1], keepalive_s=keepalive)
+        given = _limits(data, start + 2, end) if end > start + 2 else {}
+        return Connack(
+            session_present=bool(data[start] & 1),
+            reason=data[start + 1],
+            keepalive_s=given.get(_SERVER_KEEPALIVE),
+            receive_maximum=given.get(_RECEIVE_MAXIMUM, 65_535),
+            max_packet=given.get(_MAX_PACKET),
+        )
+    if kind == _PUBACK and end >= start + 2:
+        return Puback(data[start] << 8 | data[start + 1], data[start + 2] if end > start + 2 else 0)
     if kind == _SUBACK:
         length, after = _properties_span(data, start + 2, end)
         return Suback(mid=data[start] << 8 | data[start + 1], reasons=data[after + length : end])
@@ -214,15 +248,17 @@ def _skip(data: bytes, position: int, end: int) -> int:
     raise MalformedPacketError(f"unknown property {identifier}")
 
 
-def _server_keepalive(data: bytes, position: int, end: int) -> int | None:
-    """Server Keep Alive of a CONNACK: the broker's word replaces ours (3.2.2.3.14)."""
+def _limits(data: bytes, position: int, end: int) -> dict[int, int]:
+    """Numbers among the properties of a CONNACK: the broker's word replaces ours (3.2.2.3)."""
     length, position = _properties_span(data, position, end)
     stop = position + length
+    found: dict[int, int] = {}
     while position < stop:
-        if data[position] == 0x13:  # noqa: PLR2004
-            return data[position + 1] << 8 | data[position + 2]
+        identifier, size = data[position], _FIXED.get(data[position], 0)
+        if size:
+            found[identifier] = int.from_bytes(data[position + 1 : position + 1 + size], "big")
         position = _skip(data, position, stop)
-    return None
+    return found
 
 
 def _variable(number: int) -> bytes:

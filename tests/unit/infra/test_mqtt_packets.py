@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from ingest_mqtt import packets
-from ingest_mqtt.packets import Connack, Disconnect, MalformedPacketError, Parser, Pingresp, Publish, Suback
+from infra import packets
+from infra.packets import Connack, Disconnect, MalformedPacketError, Parser, Pingresp, Puback, Publish, Suback
 
 
 def variable(number: int) -> bytes:
@@ -81,6 +81,9 @@ def test_control_packets_are_read() -> None:
         framed(0x20, b"\x01\x00\x00")
         + framed(0x20, b"\x00\x87\x00")
         + framed(0x20, b"\x00\x00\x06\x21\x00\x14\x13\x00\x3c")
+        + framed(0x20, b"\x00\x00\x0b\x22\x00\x0a\x27\x00\x04\x10\x00\x1f\x00\x00")
+        + framed(0x40, b"\x01\x02")
+        + framed(0x40, b"\x01\x02\x10\x00")
         + framed(0x90, b"\x00\x01\x00\x01\x87")
         + b"\xd0\x00\xe0\x00"
         + framed(0xE0, b"\x8e\x00")
@@ -88,7 +91,10 @@ def test_control_packets_are_read() -> None:
     assert Parser().feed(stream) == [
         Connack(session_present=True, reason=0, keepalive_s=None),
         Connack(session_present=False, reason=0x87, keepalive_s=None),
-        Connack(session_present=False, reason=0, keepalive_s=60),
+        Connack(session_present=False, reason=0, keepalive_s=60, receive_maximum=20),
+        Connack(session_present=False, reason=0, keepalive_s=None, max_packet=266_240),
+        Puback(258, 0),
+        Puback(258, 0x10),
         Suback(mid=1, reasons=b"\x01\x87"),
         Pingresp(),
         Disconnect(reason=0),
@@ -128,3 +134,15 @@ def test_connect_asks_for_the_old_session_with_expiry_and_receive_maximum() -> N
 
 def test_acknowledgements_are_sent_in_order() -> None:
     assert packets.pubacks([1, 65_535, 256]) == b"\x40\x02\x00\x01\x40\x02\xff\xff\x40\x02\x01\x00"
+
+
+@given(words, st.binary(max_size=300), st.integers(1, 65_535), words)
+def test_a_publication_is_read_as_it_was_written(topic: str, payload: bytes, mid: int, value: str) -> None:
+    sent = packets.publication(topic, payload, mid, packets.user_property("name", value))
+    assert sent[0] == 0x32
+    assert Parser().feed(sent) == [Publish(topic.encode(), payload, mid, [(b"name", value.encode())])]
+
+
+def test_a_subscription_has_the_options_that_were_asked_for() -> None:
+    assert packets.subscribe(7, ["a"], b"\0") == framed(0x82, b"\0\7\0\0\1a\0")
+    assert packets.subscribe(7, ["a"]) == framed(0x82, b"\0\7\0\0\1a\x11")
