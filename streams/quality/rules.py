@@ -5,7 +5,10 @@ All numbers are in the Datastream's unit and in seconds. NaN: not set; a test th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+import numpy.typing as npt
 
 NAN = float("nan")
 # A value is compared with the nearest usable one among so many rows on each side: one bad row in between does not blind a test.
@@ -28,24 +31,36 @@ class Climatology:
     low: tuple[float, ...]
     high: tuple[float, ...]
     timezone: str = "Europe/Berlin"
+    bounds: npt.NDArray[np.float64] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "bounds", np.array((self.low, self.high), dtype=np.float64))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spike:
-    """Bounds on abs(x[n] - (x[n-1] + x[n+1]) / 2); values further than `within_s` away are no neighbours."""
+    """Bounds on abs(x[n] - (x[n-1] + x[n+1]) / 2); values further than `within_s` away are no neighbours.
+
+    `modulus` is where the scale begins again: 360 for a direction in degrees.
+    """
 
     suspect: float
     fail: float = NAN
     within_s: float = NAN
+    modulus: float = NAN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateOfChange:
-    """Bounds on abs(dx) / dt per second; a shorter time than `least_s` counts as that."""
+    """Bounds on abs(dx) / dt per second; a shorter time than `least_s` counts as that. `modulus` as in `Spike`.
+
+    The value before is the last one that is no spike: after a spike things go back to what they were, which is no fault.
+    """
 
     suspect_per_s: float
     fail_per_s: float = NAN
     least_s: float = 1.0
+    modulus: float = NAN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +95,10 @@ class AttenuatedSignal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hampel:
-    """Bounds on abs(x - median) / (1.4826 MAD) over the last `readings` rows; less than `floor` off the median is never suspect."""
+    """Bounds on abs(x - median) / (1.4826 MAD) over the last `readings` rows, more than half of them usable.
+
+    Less than `floor` off the median is never suspect.
+    """
 
     readings: int = 7
     suspect: float = 3.0
@@ -107,6 +125,26 @@ class CounterReset:
     rollover: float = NAN
 
 
+# Tests in context whose parameters are numbers; neighbour is none, and a band has too many numbers for a row of a table.
+NUMERIC = {
+    "timing_gap": TimingGap,
+    "spike": Spike,
+    "rate_of_change": RateOfChange,
+    "flat_line": FlatLine,
+    "attenuated_signal": AttenuatedSignal,
+    "hampel": Hampel,
+    "counter_reset": CounterReset,
+}
+IN_CONTEXT = (
+    "timing_gap", "climatology", "spike", "rate_of_change", "flat_line",
+    "attenuated_signal", "hampel", "counter_reset", "duplicate",
+)  # fmt: skip
+# Places in `Rules.numbers`: for each test whether it is enabled, then its parameters.
+COLUMNS = {
+    name: place for place, name in enumerate((*IN_CONTEXT, *(f"{n}.{f.name}" for n, c in NUMERIC.items() for f in fields(c))))
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """One Datastream's rules under one version. Equal rules are equal and hash alike.
@@ -131,23 +169,13 @@ class Rules:
     history_s: float = field(init=False)
     history_rows: int = field(init=False)
     ahead_rows: int = field(init=False)
+    numbers: npt.NDArray[np.float64] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        flat, attenuated, hampel = self.flat_line, self.attenuated_signal, self.hampel
-        spans = [0.0]
-        if flat:
-            spans += [flat.suspect_s + flat.slack_s, flat.fail_s + flat.slack_s]
-        if attenuated:
-            spans.append(attenuated.window_s + attenuated.slack_s)
-        rows = [
-            1 if self.timing_gap or self.duplicate else 0,
-            REACH if self.spike or self.rate_of_change or self.counter_reset else 0,
-            2 * REACH if self.spike and self.rate_of_change else 0,
-            hampel.readings - 1 if hampel else 0,
-        ]
-        object.__setattr__(self, "history_s", max(span for span in spans if span == span))  # noqa: PLR0124 - not NaN
-        object.__setattr__(self, "history_rows", max(rows))
+        object.__setattr__(self, "history_s", _history_s(self))
+        object.__setattr__(self, "history_rows", _history_rows(self))
         object.__setattr__(self, "ahead_rows", REACH if self.spike else 0)
+        object.__setattr__(self, "numbers", _numbers(self))
 
     @property
     def in_context(self) -> tuple[str, ...]:
@@ -155,7 +183,30 @@ class Rules:
         return tuple(name for name in IN_CONTEXT if getattr(self, name))
 
 
-IN_CONTEXT = (
-    "timing_gap", "climatology", "spike", "rate_of_change", "flat_line",
-    "attenuated_signal", "hampel", "counter_reset", "duplicate",
-)  # fmt: skip
+def _history_s(rules: Rules) -> float:
+    flat, attenuated = rules.flat_line, rules.attenuated_signal
+    spans = [flat.slack_s + np.fmax(flat.suspect_s, flat.fail_s)] if flat else []
+    spans += [attenuated.slack_s + attenuated.window_s] if attenuated else []
+    return float(max(spans, default=0.0))
+
+
+def _history_rows(rules: Rules) -> int:
+    """One row more than is compared with: it tells whether the first of those repeats a time."""
+    compared = [
+        0 if rules.timing_gap or rules.duplicate else -1,
+        REACH if rules.spike or rules.rate_of_change or rules.counter_reset else -1,
+        2 * REACH if rules.spike and rules.rate_of_change else -1,
+        rules.hampel.readings - 1 if rules.hampel else -1,
+    ]
+    return 1 + max(compared)
+
+
+def _numbers(rules: Rules) -> npt.NDArray[np.float64]:
+    numbers = np.full(len(COLUMNS), NAN)
+    for name in IN_CONTEXT:
+        numbers[COLUMNS[name]] = bool(getattr(rules, name))
+    for name, test in NUMERIC.items():
+        if given := getattr(rules, name):
+            for parameter in fields(test):
+                numbers[COLUMNS[f"{name}.{parameter.name}"]] = getattr(given, parameter.name)
+    return numbers

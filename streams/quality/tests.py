@@ -6,9 +6,12 @@ Each takes float64 arrays of equal shape (n,) in the unit of the Datastream and 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
+Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.int8]
 
@@ -18,6 +21,7 @@ TESTS = (
     "attenuated_signal", "hampel", "neighbour", "counter_reset", "duplicate",
 )  # fmt: skip
 
+MAD_TO_SIGMA = 1.4826
 EARTH_RADIUS_M = 6_371_008.8
 EAST_MOST, NORTH_MOST = 180.0, 90.0
 
@@ -53,3 +57,122 @@ def location_in_box(lon: Floats, lat: Floats, west: Floats, south: Floats, east:
 def ahead_of_time(ahead_s: Floats, limit_s: float) -> Flags:
     """Flag 4 for a reading stamped more than `limit_s` seconds after its reception, a part of timing_gap; else 0: no verdict."""
     return np.where(ahead_s > limit_s, 4, 0).astype(np.int8)
+
+
+# ---------------------------------------------------------------- in context: what a row is compared with is given, NaN: none
+
+
+def timing_gap(gap_s: Floats, suspect_s: Floats, fail_s: Floats) -> Flags:
+    """Flag 3 more than `suspect_s` after the row before, 4 more than `fail_s`; 2 for the first row."""
+    return _graded(gap_s, suspect_s, fail_s)
+
+
+def duplicate(gap_s: Floats) -> Flags:
+    """Flag 3 at the same time as the row before (the order within a time is the discriminator's, never that of arrival)."""
+    return np.where(gap_s == 0, 3, 1).astype(np.int8)
+
+
+def climatology(values: Floats, low: Floats, high: Floats) -> Flags:
+    """Flag 3 outside the band of the season and hour, ends included; 2 without a band."""
+    flags = np.where((values < low) | (values > high), 3, 1).astype(np.int8)
+    flags[np.isnan(low) | np.isnan(high)] = 2
+    return _of_numbers(flags, values)
+
+
+def spike(up: Floats, down: Floats, suspect: Floats, fail: Floats) -> Flags:
+    """Flag by abs(x[n] - (x[n-1] + x[n+1]) / 2); `up` is x[n] - x[n-1], `down` is x[n] - x[n+1]; 2 while either is missing.
+
+    The reading beside a spike deviates half as much as the spike. It is told apart by standing out from one side only: in a spike
+    the smaller difference has the sign of the larger and at least half its size.
+    """
+    both = np.abs(up + down) / 2
+    beside = 2 * np.minimum(np.abs(up), np.abs(down)) < np.maximum(np.abs(up), np.abs(down))
+    within = ~np.isnan(both) & (beside | ((up > 0) != (down > 0)))
+    return _graded(np.where(within, 0.0, both), suspect, fail)
+
+
+def rate_of_change(change: Floats, seconds: Floats, suspect_per_s: Floats, fail_per_s: Floats, least_s: Floats) -> Flags:
+    """Flag by abs(dx) / dt; a dt below `least_s` counts as that, so no stamps give an infinite rate; 2 without a value before."""
+    return _graded(np.abs(change) / np.maximum(seconds, least_s), suspect_per_s, fail_per_s)
+
+
+class Span(NamedTuple):
+    """What lies in a span of time up to each row (n,): least and greatest value, and whether it is known from end to end."""
+
+    low: Floats
+    high: Floats
+    whole: npt.NDArray[np.bool_]
+
+
+def flat_line(suspect: Span, fail: Span, tolerance: Floats, exclude_low: Floats, exclude_high: Floats) -> Flags:
+    """Flag 3 where the range is at most `tolerance` over the shorter span, 4 over the longer one.
+
+    A shorter piece of the span that moves proves that all of it does: 1; one that does not proves nothing: 2. A series within
+    [`exclude_low`, `exclude_high`] may stand still: no vehicles by night are a genuine count.
+    """
+    still, long_still = suspect.high - suspect.low <= tolerance, fail.high - fail.low <= tolerance
+    flags = np.where(still, np.where(suspect.whole, 3, 2), 1).astype(np.int8)
+    flags[still & long_still & fail.whole] = 4
+    flags[(suspect.low >= exclude_low) & (suspect.high <= exclude_high)] = 1
+    return flags
+
+
+def attenuated_signal(
+    deviation: Floats, span: Span, suspect: Floats, fail: Floats, exclude_low: Floats, exclude_high: Floats
+) -> Flags:
+    """Flag 3 for a standard deviation below `suspect`, 4 below `fail`; 2 where the span is not whole."""
+    flags = np.where(deviation < suspect, 3, 1).astype(np.int8)
+    flags[deviation < fail] = 4
+    flags[~span.whole] = 2
+    flags[(span.low >= exclude_low) & (span.high <= exclude_high)] = 1
+    return flags
+
+
+def hampel(values: Floats, recent: Floats, suspect: Floats, fail: Floats, floor: Floats, least: Floats) -> Flags:
+    """Flag by abs(x - median) / (1.4826 MAD) of `recent` (n, k), NaN: none; 2 for MAD = 0 or fewer than `least` values.
+
+    A value within `floor` of the median is good at whatever MAD above 0.
+    """
+    median, count = median_of(recent)
+    mad, _ = median_of(np.abs(recent - median[:, None]))
+    off = np.abs(values - median)
+    measure = np.where((count < least) | (mad == 0), np.nan, off)
+    scale = MAD_TO_SIGMA * mad
+    return _graded(measure, np.maximum(suspect * scale, floor), np.maximum(fail * scale, floor))
+
+
+def neighbour(values: Floats, nearby: Floats, suspect: Floats, fail: Floats, least: Floats) -> Flags:
+    """Flag by the difference from the median of the `nearby` stations' values (n, m), NaN: none; 2 with fewer than `least`."""
+    median, count = median_of(nearby)
+    flags = _graded(np.where(count < least, np.nan, np.abs(values - median)), suspect, fail)
+    return _of_numbers(flags, values)
+
+
+def counter_reset(values: Floats, before: Floats, tolerance: Floats, rollover: Floats) -> Flags:
+    """Flag 3 for a decrease by more than `tolerance`, but not for one by more than half of `rollover`, the counter's modulus."""
+    fall = before - values
+    flags = np.where((fall > tolerance) & ~(fall > rollover / 2), 3, 1).astype(np.int8)
+    flags[np.isnan(before)] = 2
+    return _of_numbers(flags, values)
+
+
+def median_of(values: Floats) -> tuple[Floats, Integers]:
+    """Median along the rows of (n, m), NaN left out, and how many there were; NaN for none. Independent of the order in a row."""
+    if not values.shape[1]:
+        return np.full(len(values), np.nan), np.zeros(len(values), dtype=np.int64)
+    ordered = np.sort(values, axis=1)  # NaN come last
+    count = values.shape[1] - np.count_nonzero(np.isnan(values), axis=1)
+    rows = np.arange(len(values))
+    return (ordered[rows, np.maximum(count - 1, 0) // 2] + ordered[rows, np.minimum(count // 2, values.shape[1] - 1)]) / 2, count
+
+
+def _graded(measure: Floats, suspect: Floats, fail: Floats) -> Flags:
+    flags = np.where(measure > suspect, 3, 1).astype(np.int8)
+    flags[measure > fail] = 4
+    flags[np.isnan(measure)] = 2
+    return flags
+
+
+def _of_numbers(flags: Flags, values: Floats) -> Flags:
+    flags[np.isnan(values)] = 0
+    return flags
