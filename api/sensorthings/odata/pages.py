@@ -12,8 +12,9 @@ from api.sensorthings.entities.model import Backward, EntitySet, Forward, Naviga
 from api.sensorthings.entities.schema import target_of
 from api.sensorthings.odata.build import Build, column, conjunction, follows, related, view
 from api.sensorthings.odata.conditions import Conditions
+from api.sensorthings.odata.counting import Counted, count
 from api.sensorthings.odata.errors import MalformedQueryError
-from api.sensorthings.odata.names import paths_of, resolve, unknown
+from api.sensorthings.odata.names import resolve, unknown
 from api.sensorthings.odata.paging import Key, behind, order, order_by, token
 from api.sensorthings.odata.selection import selected
 from api.sensorthings.odata.syntax import Expand, Options, Path
@@ -21,9 +22,7 @@ from api.sensorthings.wire.model import Row
 
 _BIGINT = sql.SQL("{}::bigint")
 _TEXT = sql.SQL("{}::text")
-_SUMMARY = "datastream_summary"
 _NOTHING, _NO_LINK = sql.SQL("''"), sql.SQL("NULL::text")
-_OF_DATASTREAM = Forward(column="datastream_id")
 
 Scope = Callable[[str], list[Composable]]
 # Of items, count and link to the next page: the pieces of a text, each a column.
@@ -227,26 +226,11 @@ class Pages:
         return [Conditions(self._build, collection.entity, alias, where).condition(condition)]
 
     def _count(self, collection: Collection, where: str) -> Composable:
-        """Count exactly: Observations from their Datastreams' summaries where nothing else is asked about them."""
-        alias = self._build.alias()
-        entity = collection.entity
-        if self._summarised(collection):
-            summary = replace(entity, table=_SUMMARY)
-            conditions = [*collection.scope(alias), *self._filter(replace(collection, entity=summary), alias, where)]
-            template = sql.SQL("(SELECT coalesce(sum({}), 0) FROM {} {} WHERE {})::text")
-            return template.format(column(alias, "n"), view(_SUMMARY), sql.Identifier(alias), conjunction(conditions))
-        conditions = [*collection.scope(alias), *self._filter(collection, alias, where)]
-        template = sql.SQL("(SELECT count(*) FROM {} {} WHERE {})::text")
-        return template.format(view(entity.table), sql.Identifier(alias), conjunction(conditions))
-
-    def _summarised(self, collection: Collection) -> bool:
-        if collection.entity.day_column is None or not (collection.everything or collection.parent is not None):
-            return False
-        condition = collection.options.filter
-        if condition is None:
-            return True
-        paths = [resolve(path, collection.entity, self._build.wire.id_names, "$filter") for path in paths_of(condition)]
-        return all(named.navigations and named.navigations[0].join == _OF_DATASTREAM for named in paths)
+        of_datastreams = collection.everything or collection.parent is not None
+        counted = Counted(
+            entity=collection.entity, scope=collection.scope, condition=collection.options.filter, where=where, apart=of_datastreams
+        )
+        return count(self._build, counted)
 
     def _is_latest(self, collection: Collection) -> bool:
         """Whether only the latest Observation of a Datastream is asked for, which its summary knows."""

@@ -20,7 +20,8 @@ from infra.settings import ApiSettings
 ROOT = "http://region.example/v1.1"
 START = "2026-03-01T00:00:00Z"
 
-REGION = Path(__file__).with_name("region.sql").read_text()
+AGGREGATES = Path(__file__).with_name("aggregates.sql").read_text()
+REGION = Path(__file__).with_name("region.sql").read_text() + AGGREGATES
 
 
 class Asking:
