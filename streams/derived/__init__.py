@@ -1,0 +1,1 @@
+"""Figures derived from the readings of one Datastream, pure."""
