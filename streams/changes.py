@@ -14,17 +14,19 @@ from psycopg import AsyncConnection
 from psycopg.rows import TupleRow, dict_row
 
 from streams.candidate import Candidate, Channel
-from streams.consequences import recompute
+from streams.consequences import Consequences
 from streams.errors import RegistryMovedError
 from streams.intake import dump_json, numbers_of
 from streams.judge import RULESET_VERSION, judge
 from streams.queries import query
+from streams.registry import channels_by_id
 from streams.store import StoreLimits
 
 Connection = AsyncConnection[TupleRow]
 Stored = dict[str, Any]  # the columns of a row of observation
 
 EXACT_INTEGER = 2**53
+DEFAULTS = StoreLimits()
 
 
 class UnknownObservationError(LookupError):
@@ -51,6 +53,7 @@ class Touched(msgspec.Struct, frozen=True, kw_only=True):
 
     datastream_id: int
     time: datetime
+    discriminator: int
     feature_id: int | None
 
 
@@ -78,26 +81,28 @@ async def change(connection: Connection, observation_id: int, values: Values, ch
         await connection.execute(
             query("bury_observation" if stored["discriminator"] != observation_id else "move_observation"), stored
         )
-        await connection.execute(query("put_observation"), _parameters(new | {"discriminator": observation_id}))
+        new["discriminator"] = observation_id
+        await connection.execute(query("put_observation"), _parameters(new))
+    await _follow(connection, [_touched(stored), _touched(new)], limits)
+    new["flag"] = await _flag(connection, new)
     await connection.execute(query("revise"), {"cause": "patched", **_key(stored), "old": _shown(stored), "new": _shown(new)})
-    await _follow(connection, [_touched(stored), _touched(new)])
     await _tell(connection, "changed", [observation_id])
 
 
-async def delete(connection: Connection, observation_id: int, allow: Values) -> None:
+async def delete(connection: Connection, observation_id: int, allow: Values, limits: StoreLimits = DEFAULTS) -> None:
     """Leave a tombstone in the place of an Observation, so that a resend does not bring it back (decisions.md 12)."""
     stored = await _lock_row(connection, observation_id)
     await allow(connection, stored)
-    await _bury(connection, [stored])
+    await _bury(connection, [stored], limits)
 
 
-async def delete_many(connection: Connection, ids: Sequence[int]) -> None:
+async def delete_many(connection: Connection, ids: Sequence[int], limits: StoreLimits = DEFAULTS) -> None:
     """Delete Observations; those that are gone already are passed by."""
     cursor = await connection.execute(query("datastreams_of_observations"), {"ids": list(ids)})
     await _lock_datastreams(connection, [row[0] for row in await cursor.fetchall()])
     async with connection.cursor(row_factory=dict_row) as rows:
         await rows.execute(query("lock_observations"), {"ids": list(ids)})
-        await _bury(connection, await rows.fetchall())
+        await _bury(connection, await rows.fetchall(), limits)
 
 
 async def delete_of_feature(connection: Connection, feature_id: int) -> None:
@@ -107,7 +112,7 @@ async def delete_of_feature(connection: Connection, feature_id: int) -> None:
     await _lock_datastreams(connection, datastreams)
     async with connection.cursor(row_factory=dict_row) as rows:
         await rows.execute(query("observations_of_feature"), {"feature": feature_id, "datastreams": datastreams})
-        await _bury(connection, await rows.fetchall())
+        await _bury(connection, await rows.fetchall(), DEFAULTS)
 
 
 async def recompute_days(connection: Connection, thing_id: int) -> None:
@@ -122,7 +127,7 @@ async def lock_thing(connection: Connection, thing_id: int) -> None:
         await connection.execute(query(step), {"thing": thing_id})
 
 
-async def _bury(connection: Connection, rows: Sequence[Stored]) -> None:
+async def _bury(connection: Connection, rows: Sequence[Stored], limits: StoreLimits) -> None:
     if not rows:
         return
     async with connection.cursor() as cursor:
@@ -130,7 +135,7 @@ async def _bury(connection: Connection, rows: Sequence[Stored]) -> None:
         await cursor.executemany(
             query("revise"), [{"cause": "deleted", **_key(stored), "old": _shown(stored), "new": "{}"} for stored in rows]
         )
-    await _follow(connection, [_touched(stored) for stored in rows])
+    await _follow(connection, [_touched(stored) for stored in rows], limits)
     await _tell(connection, "deleted", [stored["id"] for stored in rows])
 
 
@@ -189,20 +194,35 @@ def _shown(row: Stored) -> str:
 
 
 def _touched(row: Stored) -> Touched:
-    return Touched(datastream_id=row["datastream_id"], time=row["phenomenon_time"], feature_id=row["feature_id"])
+    return Touched(
+        datastream_id=row["datastream_id"],
+        time=row["phenomenon_time"],
+        discriminator=row["discriminator"],
+        feature_id=row["feature_id"],
+    )
 
 
-async def _follow(connection: Connection, touched: Sequence[Touched]) -> None:
-    datastreams = [t.datastream_id for t in touched]
-    asked = {"datastreams": sorted(set(datastreams))}
+async def _follow(connection: Connection, touched: Sequence[Touched], limits: StoreLimits) -> None:
+    asked = {"datastreams": sorted({t.datastream_id for t in touched})}
     await connection.execute(query("make_summaries"), asked)
-    await recompute(connection, datastreams, [t.time for t in touched])
+    channels = await channels_by_id(connection, asked["datastreams"])
+    follow = Consequences({number: c.rules for number, c in channels.items() if c.rules is not None})
+    for t in touched:
+        follow.edited(t.datastream_id, t.time, t.discriminator)
+    await follow.settle(connection, limits.future_s, limits.grace)
     for step in ("refresh_borders", "drop_summaries"):
         await connection.execute(query(step), asked)
     pairs = sorted({(t.datastream_id, t.feature_id) for t in touched if t.feature_id is not None})
     await connection.execute(
         query("refresh_features"), {"datastreams": [pair[0] for pair in pairs], "features": [pair[1] for pair in pairs]}
     )
+
+
+async def _flag(connection: Connection, row: Stored) -> int:
+    cursor = await connection.execute(query("flag_of"), row)
+    found = await cursor.fetchone()
+    assert found is not None
+    return found[0]
 
 
 async def _tell(connection: Connection, what: str, ids: Sequence[int]) -> None:

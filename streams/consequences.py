@@ -61,9 +61,12 @@ class Consequences:
         self._again = {number: list(times) for number, times in verdicts.again.items()}
         self._fresh = _keys(candidates, self._again.keys()) - verdicts.stored
 
-    def judge_again(self, number: int, time: datetime) -> None:
-        """Judge what looks at this place of a Datastream again."""
-        self._again.setdefault(number, []).append(microseconds(time))
+    def edited(self, number: int, time: datetime, discriminator: int) -> None:
+        """Take note of a row that was changed, moved here or taken away, whose revision is the caller's."""
+        self._stale.add((number, time))
+        if number in self._rules:
+            self._again.setdefault(number, []).append(microseconds(time))
+            self._fresh.add((number, microseconds(time), discriminator))
 
     async def settle(self, connection: Connection, future_s: float, grace: timedelta) -> None:
         """Write everything that follows."""

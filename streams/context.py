@@ -53,9 +53,12 @@ def judge_around(stored: Rows, new: Rows, rules: Mapping[int, Rules]) -> Judged:
 
 def judge_again(stored: Rows, spans: Mapping[int, tuple[int, int]], rules: Mapping[int, Rules]) -> Judged:
     """Judge the stored rows of a time span (first, last; microseconds) by Datastream, and those that look at what is there."""
-    rows = stored[table.order(stored)]
+    places = np.zeros(len(spans), dtype=table.ROW)
+    places["datastream"], places["time"], places["deleted"] = list(spans), [low for low, _ in spans.values()], True
+    # A tombstone is a mark too: who looked at it looks further now. So is the place of a row that is gone altogether.
+    rows = np.concatenate([stored, places])
+    rows = rows[table.order(rows)]
     low, high = (np.array([spans[number][end] for number in rows["datastream"].tolist()], dtype=np.int64) for end in (0, 1))
-    # A tombstone counts as a mark: who looked at it looks further now.
     return _judge(rows, (rows["time"] >= low) & (rows["time"] <= high), rules)
 
 
