@@ -12,10 +12,9 @@ import hmac
 import ipaddress
 import os
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-from starlette.datastructures import Headers
 
 from api.errors import UnauthorizedError
 
@@ -95,19 +94,19 @@ class Guard:
             raise NoTokenError
         return cls(token=token.encode())
 
-    def sees_private(self, headers: Headers) -> bool:
+    def sees_private(self, headers: Mapping[str, str]) -> bool:
         """Tell whether a reader sees private Things too; a wrong token raises `UnauthorizedError`.
 
         Another scheme, and Basic with another password, is a proxy's business and counts as no token.
         """
         return self.token is None or self._has_token(headers)
 
-    def require_writer(self, headers: Headers) -> None:
+    def require_writer(self, headers: Mapping[str, str]) -> None:
         """Let a writer pass; raises `UnauthorizedError`."""
         if self.token is not None and not self._has_token(headers):
             raise UnauthorizedError("writing needs the header 'Authorization: Bearer <token>'")
 
-    def _has_token(self, headers: Headers) -> bool:
+    def _has_token(self, headers: Mapping[str, str]) -> bool:
         scheme, _, given = headers.get("authorization", "").partition(" ")
         if self.token is None:
             return False

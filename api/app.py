@@ -1,7 +1,7 @@
 """The HTTP application: what it opens and closes, its routes and middleware, and the server that runs it.
 
-SensorThings' routes are plain Starlette routes, since FastAPI's own dispatch costs as much as all the rest of a small
-request; planning, health and docs are ordinary FastAPI.
+SensorThings' reading comes before any router and its writing by plain Starlette routes, since FastAPI's own dispatch costs as
+much as all the rest of a small request; planning, health and docs are ordinary FastAPI.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from api.docs import describe, docs_router
 from api.errors import HANDLERS, UnavailableError
 from api.health import health_router
 from api.limits import Limits
+from api.memory import keep_freed_memory
 from api.metrics import Measure, Metrics
 from api.page.routes import page_routes
 from api.planning.routes import planning_router
@@ -30,7 +31,7 @@ from api.sensorthings.batch import Batches
 from api.sensorthings.entities.model import EntitySet
 from api.sensorthings.odata.build import Access
 from api.sensorthings.reader import Reader
-from api.sensorthings.routes import sensorthings_routes
+from api.sensorthings.routes import Reading, ReadingFirst
 from api.sensorthings.wire.v1_1 import PREFIX
 from api.sensorthings.writer.creator import Creator
 from api.sensorthings.writer.editor import Editor
@@ -88,6 +89,9 @@ def create_app(settings: ApiSettings, *, store: OpenStore = open_store) -> FastA
     guard = Guard.of(auth=settings.auth, token=settings.token.get_secret_value(), host=settings.host)
     metrics = Metrics()
     services = Services(pools=make_pools(settings), opening=store)
+    reading = Reading(
+        reader=Reader(services.pools.reading, settings, public_url_of(settings)), guard=guard, public_url=public_url_of(settings)
+    )
     app = FastAPI(
         title="Smarte Grenzregion",
         description="Readings of the German-Danish border region: OGC SensorThings 1.1 and planning.",
@@ -96,10 +100,11 @@ def create_app(settings: ApiSettings, *, store: OpenStore = open_store) -> FastA
         redoc_url=None,
         # Our own metrics stand at /metrics; a second set costs a tenth of a small request.
         telemetry={"tracing": False, "metrics": False, "logs": False},
-        routes=_sensorthings(settings, services, guard, metrics),
+        routes=_sensorthings(settings, services, reading, metrics),
         lifespan=partial(services.lifespan, settings.database_url),
         middleware=[
             Middleware(Measure, metrics),
+            Middleware(ReadingFirst, Limits(reading, settings.query_bytes, settings.body_bytes)),
             Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "HEAD"], expose_headers=["Location", "ETag"]),
             Middleware(Limits, settings.query_bytes, settings.body_bytes),
         ],
@@ -115,9 +120,8 @@ def create_app(settings: ApiSettings, *, store: OpenStore = open_store) -> FastA
     return app
 
 
-def _sensorthings(settings: ApiSettings, services: Services, guard: Guard, metrics: Metrics) -> list[BaseRoute]:
-    public_url = public_url_of(settings)
-    reader = Reader(services.pools.reading, settings, public_url)
+def _sensorthings(settings: ApiSettings, services: Services, reading: Reading, metrics: Metrics) -> list[BaseRoute]:
+    public_url, reader, guard = public_url_of(settings), reading.reader, reading.guard
 
     async def read_entity(entity_set: EntitySet, number: int) -> bytes | None:
         return (await reader.read(f"{entity_set.name}({number})", "", Access(sees_private=True))).body
@@ -138,12 +142,13 @@ def _sensorthings(settings: ApiSettings, services: Services, guard: Guard, metri
     )
     batches = Batches(guard=guard, prefix=PREFIX, root=public_url + PREFIX)
     batch = Route(PREFIX + "/$batch", batches.answer, methods=["POST"])
-    return [batch, *sensorthings_routes(reader, guard, public_url), *writing_routes(writing, PREFIX)]
+    return [batch, *reading.routes(), *writing_routes(writing, PREFIX)]
 
 
 def run(settings: ApiSettings) -> None:
     """Serve until SIGTERM or SIGINT; requests in flight then have a few seconds to end."""
     set_up_logging("api", settings.log_level)
+    keep_freed_memory()
     uvicorn.run(
         create_app(settings),
         host=settings.host,

@@ -173,6 +173,27 @@ def _of_driver(error: Exception) -> ApiError | None:
     return next((kind(message) for drivers, kind, message in _DRIVER_ERRORS if isinstance(error, drivers)), None)
 
 
+# What `translate` knows, or a part of it.
+EXPECTED: tuple[type[Exception], ...] = (
+    ApiError,
+    QueryError,
+    psycopg.Error,
+    PoolTimeout,
+    PoolClosed,
+    TooManyRequests,
+    TimeoutError,
+    ConnectionError,
+)
+
+
+def answer_to(error: Exception) -> Response:
+    """Give the response to an error of the API or of a driver; a bug is raised again."""
+    told = translate(error)
+    if told is None:
+        raise error
+    return respond(told)
+
+
 def respond(error: ApiError) -> Response:
     """Give the response of an error: SensorThings' JSON with `position` or `field` where there is one."""
     status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
@@ -214,10 +235,7 @@ def problem(
 
 async def on_api_error(_request: Request, error: Exception) -> Response:
     """Answer an error of the API or of a driver."""
-    told = translate(error)
-    if told is None:
-        raise error
-    return respond(told)
+    return answer_to(error)
 
 
 async def on_http_exception(_request: Request, error: Exception) -> Response:
@@ -243,14 +261,7 @@ Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
 
 HANDLERS: Mapping[int | type[Exception], Handler] = MappingProxyType(
     {
-        ApiError: on_api_error,
-        QueryError: on_api_error,
-        psycopg.Error: on_api_error,
-        PoolTimeout: on_api_error,
-        PoolClosed: on_api_error,
-        TooManyRequests: on_api_error,
-        TimeoutError: on_api_error,
-        ConnectionError: on_api_error,
+        **dict.fromkeys(EXPECTED, on_api_error),
         HTTPException: on_http_exception,
         RequestValidationError: on_invalid_parameter,
         Exception: on_bug,

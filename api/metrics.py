@@ -91,10 +91,16 @@ class _Pools(Collector):
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """ASGI middleware that counts requests and their time."""
+    """ASGI middleware that counts requests and their time.
+
+    What a route, method and status count with is kept: to look it up by its labels costs more than to count.
+    """
 
     app: ASGIApp
     metrics: Metrics
+    _kept: dict[tuple[str, str, int], tuple[Histogram, Counter]] = field(
+        default_factory=dict[tuple[str, str, int], tuple[Histogram, Counter]]
+    )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Measure one request; one that ends in a bug counts as 500."""
@@ -115,5 +121,12 @@ class Measure:
         try:
             await self.app(scope, receive, watched)
         finally:
-            self.metrics.seconds.labels(route, method).observe(time.perf_counter() - start)
-            self.metrics.requests.labels(route, method, str(status)).inc()
+            seconds, requests = self._kept.get((route, method, status)) or self._labelled(route, method, status)
+            seconds.observe(time.perf_counter() - start)
+            requests.inc()
+
+    def _labelled(self, route: str, method: str, status: int) -> tuple[Histogram, Counter]:
+        metrics = self.metrics
+        found = metrics.seconds.labels(route, method), metrics.requests.labels(route, method, str(status))
+        self._kept[route, method, status] = found
+        return found

@@ -49,6 +49,7 @@ class Reader:
         self._abilities: Abilities | None = None
         self._compiled = lru_cache(_SHAPES)(self._compile)
         self._parsed = lru_cache(_REQUESTS)(self._parse)
+        self._bound = lru_cache(_REQUESTS)(self._bind)
 
     async def abilities(self) -> Abilities:
         """Ask the database once what it can do."""
@@ -60,9 +61,8 @@ class Reader:
     async def read(self, path: str, query: str, access: Access) -> Answer:
         """Answer a path below the service root and a query string, both percent-encoded."""
         abilities = await self.abilities()
-        parsed = self._parsed(path, query)
-        statement = self._compiled(parsed.request, access, abilities, unbounded=False)
-        found = await self._run(statement, parsed)
+        parsed, statement, parameters = self._bound(path, query, access, abilities)
+        found = await self._fetch(statement.query, parameters, prepare=True)
         if not found and statement.bounded:
             # An Observation that was moved to another day keeps its id.
             found = await self._run(self._compiled(parsed.request, access, abilities, unbounded=True), parsed)
@@ -84,9 +84,18 @@ class Reader:
 
     def statement(self, path: str, query: str, access: Access, abilities: Abilities) -> tuple[bytes, list[str]]:
         """Give the SQL of a request and its parameters, for tests of plans."""
+        _, statement, parameters = self._bound(path, query, access, abilities)
+        return statement.query, parameters
+
+    def forget(self) -> None:
+        """Compile and parse anew from now on."""
+        for kept in (self._compiled, self._parsed, self._bound):
+            kept.cache_clear()
+
+    def _bind(self, path: str, query: str, access: Access, abilities: Abilities) -> tuple[Parsed, Statement, list[str]]:
         parsed = self._parsed(path, query)
         statement = self._compiled(parsed.request, access, abilities, unbounded=False)
-        return statement.query, statement.bind(parsed.values)
+        return parsed, statement, statement.bind(parsed.values)
 
     def _parse(self, path: str, query: str) -> Parsed:
         return parse(path, query, self._limits)
@@ -100,17 +109,21 @@ class Reader:
         return await self._fetch(statement.query, statement.bind(parsed.values), prepare=True)
 
     async def _fetch(self, query: bytes, parameters: list[str], *, prepare: bool) -> list[bytes | None]:
-        async with self._pool.connection() as connection, AsyncRawCursor(connection) as cursor:
-            try:
-                await cursor.execute(query, parameters, prepare=prepare)
-            except InternalError_ as error:
-                # PostGIS says so of geometries that cross themselves and of patterns that are none.
-                raise MalformedQueryError("$filter", None, "these geometries can't be compared in this way") from error
-            result = cursor.pgresult
-            # The bytes as they came, without a decoding that the response would undo.
-            if result is None or result.ntuples == 0:
-                return []
-            return [result.get_value(0, index) for index in range(result.nfields)]
+        # One statement without a transaction of its own: there is nothing that `connection()` would have to end.
+        connection = await self._pool.getconn()
+        try:
+            cursor = AsyncRawCursor(connection)
+            await cursor.execute(query, parameters, prepare=prepare)
+        except InternalError_ as error:
+            # PostGIS says so of geometries that cross themselves and of patterns that are none.
+            raise MalformedQueryError("$filter", None, "these geometries can't be compared in this way") from error
+        finally:
+            await self._pool.putconn(connection)
+        result = cursor.pgresult
+        # The bytes as they came, without a decoding that the response would undo.
+        if result is None or result.ntuples == 0:
+            return []
+        return [result.get_value(0, index) for index in range(result.nfields)]
 
 
 def _joined(pieces: list[bytes | None]) -> bytes | None:

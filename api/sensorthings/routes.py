@@ -1,18 +1,24 @@
-"""SensorThings over HTTP, reading: plain Starlette routes (docs/adr), mounted by `api.app`."""
+"""SensorThings over HTTP, reading: an ASGI application, which `api.app` asks before FastAPI looks for a route (docs/adr).
+
+A small answer costs more in layers that look at a request than in the database, so these look once and make few objects.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import gzip
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from urllib.parse import quote
 
 import msgspec
-from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.access import Guard
+from api.errors import EXPECTED, answer_to
 from api.etag import etag_of, matches
 from api.sensorthings.entities.schema import ENTITY_SETS
 from api.sensorthings.odata.build import Access
@@ -25,6 +31,12 @@ _LONG_PACKING = 50_000
 _GZIP = zlib.MAX_WBITS | 16  # a gzip stream
 _SEES_ALL = Access(sees_private=True)
 _SEES_PUBLIC = Access(sees_private=False)
+# The same address shows more with the token, and may come packed.
+_VARY = b"Authorization, Accept-Encoding"
+_VARY_ALONE = _VARY + b", Origin"  # where no CORS middleware adds it
+_ASKED = frozenset({b"authorization", b"accept-encoding", b"if-none-match", b"origin"})
+_READS = frozenset({"GET", "HEAD"})
+_BELOW = PREFIX + "/"
 
 _CLASSES = "http://www.opengis.net/spec/iot_sensing/1.1/req/"
 # Only what holds (18-088, 9.2.1); a class joins the list when its tests pass.
@@ -47,53 +59,108 @@ def service_root(public_url: str, *, postgis: bool) -> bytes:
     return msgspec.json.encode({"value": value, "serverSettings": {"conformance": conformance}})
 
 
-def sensorthings_routes(reader: Reader, guard: Guard, public_url: str) -> list[Route]:
-    """Make the reading routes. A HEAD is answered like its GET, without the body."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """Answers GET and HEAD below the service root; a HEAD like its GET, whose body the server leaves out."""
 
-    async def show_root(_request: Request) -> Response:
-        abilities = await reader.abilities()
-        return Response(service_root(public_url, postgis=abilities.postgis), media_type="application/json")
+    reader: Reader
+    guard: Guard
+    public_url: str
 
-    async def read(request: Request) -> Response:
-        path, query = address(request)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        asked = {name.decode(): value.decode("latin-1") for name, value in reversed(scope["headers"]) if name in _ASKED}
+        try:
+            response = await _response(await self._answer(scope, asked), asked)
+        except EXPECTED as error:
+            response = answer_to(error)
+        if isinstance(response, Plain):
+            await response.send(send)
+        else:
+            await response(scope, receive, send)
+
+    async def _answer(self, scope: Scope, asked: Mapping[str, str]) -> Answer:
+        path, query = _address(scope)
         if not path:
-            return await show_root(request)
-        access = _SEES_ALL if guard.sees_private(request.headers) else _SEES_PUBLIC
-        return await response(await reader.read(path, query, access), request)
+            root = service_root(self.public_url, postgis=(await self.reader.abilities()).postgis)
+            return Answer(body=root, media="application/json")
+        access = _SEES_ALL if self.guard.sees_private(asked) else _SEES_PUBLIC
+        return await self.reader.read(path, query, access)
 
-    return [
-        Route(PREFIX, show_root, methods=["GET"]),
-        Route(PREFIX + "/{path:path}", read, methods=["GET"]),
-    ]
+    def routes(self) -> list[Route]:
+        """Give the routes for whoever comes by the router: it tells other methods what is allowed here."""
+        return [Route(path, self, methods=["GET"]) for path in (PREFIX, PREFIX + "/{path:path}")]
 
 
-def address(request: Request) -> tuple[str, str]:
+@dataclass(frozen=True, slots=True)
+class ReadingFirst:
+    """ASGI middleware: what `reading` answers needs no router, whose work costs as much as a small answer.
+
+    A page of another origin goes the long way, where CORS is.
+    """
+
+    app: ASGIApp
+    reading: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let `reading` answer, or pass the request on."""
+        reads = scope["type"] == "http" and scope["method"] in _READS and scope["path"].startswith(_BELOW)
+        if reads and not any(name == b"origin" for name, _ in scope["headers"]):
+            await self.reading(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """A response that is there as a whole; Starlette's own would encode each header anew."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+    async def send(self, send: Send) -> None:
+        """Send it."""
+        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+def _address(scope: Scope) -> tuple[str, str]:
     """Give the path below the service root and the query string as they were sent."""
-    raw: bytes = request.scope.get("raw_path") or request.url.path.encode()
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
     path = raw.decode("ascii", "replace").partition("?")[0]
-    return path[path.index(PREFIX) + len(PREFIX) :].strip("/"), request.scope["query_string"].decode("ascii", "replace")
+    if PREFIX not in path:  # some of its characters were encoded
+        path = quote(scope["path"])
+    return path[path.index(PREFIX) + len(PREFIX) :].strip("/"), scope["query_string"].decode("ascii", "replace")
 
 
-async def response(answer: Answer, request: Request) -> Response:
+async def _response(answer: Answer, asked: Mapping[str, str]) -> Response | Plain:
     """Give the response to an answer; a property without value is 204 (18-088, 9.2.4)."""
     if answer.body is None:
         return Response(status_code=204)
-    # The same address shows more with the token, and may come packed.
-    headers = {"Vary": "Authorization, Accept-Encoding"}
-    packs = "gzip" in request.headers.get("accept-encoding", "")
+    vary = _VARY if "origin" in asked else _VARY_ALONE
+    packs = "gzip" in asked.get("accept-encoding", "")
     if answer.rest is not None:
         pieces = _pieces(answer.body, answer.rest)
-        if packs:
-            pieces, headers["Content-Encoding"] = _packed(pieces), "gzip"
-        return StreamingResponse(pieces, media_type=answer.media, headers=headers)
-    headers["ETag"] = etag_of(answer.body)
-    known = request.headers.get("if-none-match")
-    if known is not None and matches(known, headers["ETag"]):
-        return Response(status_code=304, headers=headers)
+        headers = {"Vary": vary.decode()} | ({"Content-Encoding": "gzip"} if packs else {})
+        return StreamingResponse(_packed(pieces) if packs else pieces, media_type=answer.media, headers=headers)
+    tag = etag_of(answer.body)
+    own = [(b"vary", vary), (b"etag", tag.encode())]
+    known = asked.get("if-none-match")
+    if known is not None and matches(known, tag):
+        return Plain(304, own, b"")
     body = answer.body
     if packs and len(body) >= _WORTH_PACKING:
-        body, headers["Content-Encoding"] = await _pack(body), "gzip"
-    return Response(body, media_type=answer.media, headers=headers)
+        body = await _pack(body)
+        own.append((b"content-encoding", b"gzip"))
+    own.append((b"content-length", b"%d" % len(body)))
+    own.append((b"content-type", content_type(answer.media)))
+    return Plain(200, own, body)
+
+
+def content_type(media: str) -> bytes:
+    """Give the header; texts are UTF-8."""
+    return (media + "; charset=utf-8" if media.startswith("text/") else media).encode()
 
 
 async def _pack(body: bytes) -> bytes:

@@ -95,12 +95,12 @@ def test_csv_is_a_table_with_quoted_texts(region: Asking) -> None:
 
 def test_csv_without_top_comes_whole_in_pieces(region: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(formats, "CHUNK", 4)
-    region.reader._compiled.cache_clear()
+    region.reader.forget()
     path, query = "Observations", quote("$resultFormat=csv&$select=phenomenonTime,result&$skip=1", safe="$&=,")
     answer = region._runner.run(region.reader.read(path, query, Access(sees_private=False)))
     assert answer.rest is not None
     head, *rows = table(whole(region, "Observations?$resultFormat=csv&$select=phenomenonTime,result&$skip=1"))
-    region.reader._compiled.cache_clear()
+    region.reader.forget()
     assert head == ["phenomenonTime", "result"]
     assert len(rows) == 14
     assert {row[1] for row in rows} >= {"9.5", "true", '{"b": 1, "a": "z"}', "", "7"}

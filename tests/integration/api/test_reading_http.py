@@ -75,6 +75,23 @@ async def test_head_is_get_without_body(client: httpx.AsyncClient) -> None:
     assert head.headers["content-length"] == get.headers["content-length"]
 
 
+async def test_pages_of_other_origins_read_the_same(client: httpx.AsyncClient) -> None:
+    own, other = await client.get("Things(1)"), await client.get("Things(1)", headers={"Origin": "https://elsewhere.example"})
+    assert other.headers["access-control-allow-origin"] == "*"
+    assert "access-control-allow-origin" not in own.headers
+    assert other.content == own.content
+    assert other.headers["etag"] == own.headers["etag"]
+    assert {answer.headers["vary"] for answer in (own, other)} == {"Authorization, Accept-Encoding, Origin"}
+    wrong = await client.get("Colours", headers={"Origin": "https://elsewhere.example"})
+    assert (wrong.status_code, wrong.headers["access-control-allow-origin"]) == (404, "*")
+
+
+async def test_the_service_root_is_only_read(client: httpx.AsyncClient) -> None:
+    refused = await client.post("http://test/v1.1", json={})
+    assert (refused.status_code, refused.json()["code"]) == (405, 405)
+    assert set(refused.headers["allow"].split(", ")) >= {"GET", "HEAD"}
+
+
 async def test_errors_are_json_and_say_what_is_wrong(client: httpx.AsyncClient) -> None:
     for url, status, part in WRONG:
         answer = await client.get(url)
@@ -94,6 +111,8 @@ async def test_without_the_token_private_things_are_hidden(client: httpx.AsyncCl
 async def test_a_path_is_taken_as_it_was_sent(client: httpx.AsyncClient) -> None:
     assert (await client.get("Things%281%29/properties/a-b")).json() == {"a-b": "dash"}
     assert (await client.get("things(1)/?$Select=NAME")).json() == {"name": "Bridge"}
+    encoded = httpx.URL("http://test").copy_with(raw_path=b"/v1%2E1/Things(1)/name/$value")
+    assert (await client.get(encoded)).text == "Bridge"
 
 
 async def test_who_has_the_answer_already_gets_304(client: httpx.AsyncClient) -> None:
