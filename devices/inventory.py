@@ -24,6 +24,8 @@ _SOURCE_WORDS = {
     SIMULATED: {"de": "simuliert", "da": "simuleret", "en": "simulated"},
     RECORDED: {"de": "Aufzeichnung", "da": "optagelse", "en": "recorded"},
 }
+# What a kind's channel says of its quality control (docs/quality.md).
+_JUDGED = ("ruleset", "quality")
 _STATED = ("provider", "licence", "attribution", "recording", "accuracy_m")
 
 
@@ -186,7 +188,7 @@ def _channel(kind: str, given: dict[str, Any], sensor: str, more: dict[str, Any]
         interval_s=given.get("interval_s", entry.interval_s),
         over_interval=given.get("mean", False),
         words=given.get("words"),
-        properties=more.get(name, {}),
+        properties={key: given[key] for key in _JUDGED if key in given} | more.get(name, {}),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,9 +10,9 @@ import numpy as np
 
 from streams.quality import spans, tests
 from streams.quality.flags import SHIFT
-from streams.quality.lookup import Lookup
+from streams.quality.lookup import SECOND_US, Lookup
 from streams.quality.rules import COLUMNS, IN_CONTEXT, REACH, Rules
-from streams.quality.seasons import month_and_hour
+from streams.quality.seasons import month_and_hour, waking_us
 from streams.quality.tests import Flags
 from streams.quality.window import Floats, Integers, Mask, Places, Window
 
@@ -83,6 +83,17 @@ class _Judge:
         kind = self.kind[rows]
         return lambda parameter: self.table[kind, COLUMNS[f"{name}.{parameter}"]]
 
+    def by_rules(self, rows: Places) -> Iterator[tuple[Rules, Places]]:
+        """Give each of the rules with the places of its own among these rows, which are not empty."""
+        kind = self.kind[rows]
+        order = np.argsort(kind, kind="stable")
+        present, first = np.unique(kind[order], return_index=True)
+        every: list[Rules | None] = list(self.distinct.values())
+        for place, at in zip(present, np.split(order, first[1:]), strict=True):
+            rules = every[int(place)]
+            assert rules is not None  # these rows' rules enable a test
+            yield rules, at
+
     @cached_property
     def unspiked(self) -> Mask:
         """Reference rows (n,) that are no spikes, right where they are at most `REACH` rows before a wanted row."""
@@ -100,7 +111,15 @@ class _Judge:
 
 def _timing_gap(judge: _Judge, rows: Places) -> Flags:
     given = judge.parameters("timing_gap", rows)
-    return tests.timing_gap(judge.lookup.gap_s(rows), given("suspect_s"), given("fail_s"))
+    gap_s, time = judge.lookup.gap_s(rows), judge.window.time_us
+    for rules, at in judge.by_rules(rows):
+        gap = rules.timing_gap
+        # Only what is late shall cost the look at the calendar.
+        if gap and not np.isnan(gap.pause_begin_h):
+            late = at[gap_s[at] > gap.suspect_s]
+            pause = gap.pause_begin_h, gap.pause_end_h
+            gap_s[late] = waking_us(time[rows[late] - 1], time[rows[late]], pause, gap.timezone) / SECOND_US
+    return tests.timing_gap(gap_s, given("suspect_s"), given("fail_s"))
 
 
 def _duplicate(judge: _Judge, rows: Places) -> Flags:
@@ -109,10 +128,8 @@ def _duplicate(judge: _Judge, rows: Places) -> Flags:
 
 def _climatology(judge: _Judge, rows: Places) -> Flags:
     low, high = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
-    kind = judge.kind[rows]
-    for place, rules in enumerate(judge.distinct.values()):
-        if rules is not None and (band := rules.climatology):
-            at = np.flatnonzero(kind == place)
+    for rules, at in judge.by_rules(rows):
+        if band := rules.climatology:
             season = month_and_hour(judge.window.time_us[rows[at]], band.timezone)
             low[at], high[at] = band.bounds[0, season], band.bounds[1, season]
     return tests.climatology(judge.window.value[rows], low, high)

@@ -5,6 +5,7 @@ All numbers are in the Datastream's unit and in seconds. NaN: not set; a test th
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, fields
 
 import numpy as np
@@ -18,10 +19,16 @@ DEFAULT_MANDATORY = ("syntax", "gross_range")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimingGap:
-    """More than `suspect_s` since the row before: 3; more than `fail_s`: 4."""
+    """More than `suspect_s` since the row before: 3; more than `fail_s`: 4.
+
+    Every day from `pause_begin_h` until before `pause_end_h`, hours of the local time, nothing is expected and no time runs.
+    """
 
     suspect_s: float
     fail_s: float = NAN
+    pause_begin_h: float = NAN
+    pause_end_h: float = NAN
+    timezone: str = "Europe/Berlin"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,8 +147,10 @@ IN_CONTEXT = (
     "attenuated_signal", "hampel", "counter_reset", "duplicate",
 )  # fmt: skip
 # Places in `Rules.numbers`: for each test whether it is enabled, then its parameters.
+_PARAMETERS = {name: tuple(f.name for f in fields(test) if f.type != "str") for name, test in NUMERIC.items()}
 COLUMNS = {
-    name: place for place, name in enumerate((*IN_CONTEXT, *(f"{n}.{f.name}" for n, c in NUMERIC.items() for f in fields(c))))
+    name: place
+    for place, name in enumerate((*IN_CONTEXT, *(f"{test}.{name}" for test, names in _PARAMETERS.items() for name in names)))
 }
 
 
@@ -187,7 +196,7 @@ def _history_s(rules: Rules) -> float:
     flat, attenuated = rules.flat_line, rules.attenuated_signal
     spans = [flat.slack_s + np.fmax(flat.suspect_s, flat.fail_s)] if flat else []
     spans += [attenuated.slack_s + attenuated.window_s] if attenuated else []
-    return float(max(spans, default=0.0))
+    return float(math.ceil(max(spans, default=0.0)))
 
 
 def _history_rows(rules: Rules) -> int:
@@ -205,8 +214,8 @@ def _numbers(rules: Rules) -> npt.NDArray[np.float64]:
     numbers = np.full(len(COLUMNS), NAN)
     for name in IN_CONTEXT:
         numbers[COLUMNS[name]] = bool(getattr(rules, name))
-    for name, test in NUMERIC.items():
+    for name, parameters in _PARAMETERS.items():
         if given := getattr(rules, name):
-            for parameter in fields(test):
-                numbers[COLUMNS[f"{name}.{parameter.name}"]] = getattr(given, parameter.name)
+            for parameter in parameters:
+                numbers[COLUMNS[f"{name}.{parameter}"]] = getattr(given, parameter)
     return numbers

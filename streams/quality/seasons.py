@@ -12,6 +12,7 @@ from streams.quality.window import Integers, Places
 
 HOURS = 24
 _HOUR_US = 3_600_000_000
+_DAY_US = 24 * _HOUR_US
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # No summer time is shorter; beyond these years a zone keeps the offset that it has at their ends.
 _STEP = timedelta(days=7)
@@ -20,10 +21,29 @@ _FROM, _UNTIL = datetime(1990, 1, 1, tzinfo=UTC), datetime(2060, 1, 1, tzinfo=UT
 
 def month_and_hour(time_us: Integers, timezone: str) -> Places:
     """Give 24 * month + hour of the local time, January being 0, for microseconds since 1970 UTC (m,)."""
-    changes, offsets = _offsets(timezone)
-    local = time_us + offsets[np.searchsorted(changes, time_us, side="right")]
+    local = local_us(time_us, timezone)
     month = local.astype("datetime64[us]").astype("datetime64[M]").astype(np.int64) % 12
     return (month * HOURS + local // _HOUR_US % HOURS).astype(np.intp)
+
+
+def local_us(time_us: Integers, timezone: str) -> Integers:
+    """Give what local clocks show, as microseconds since 1970 of their own, for microseconds since 1970 UTC (m,)."""
+    changes, offsets = _offsets(timezone)
+    return time_us + offsets[np.searchsorted(changes, time_us, side="right")]
+
+
+def waking_us(earlier_us: Integers, later_us: Integers, pause_h: tuple[float, float], timezone: str) -> Integers:
+    """Give the microseconds between two moments (m,) that lie outside a daily pause from and until hours of the local time."""
+    begin, end = (round(hour * _HOUR_US) for hour in pause_h)
+    length = (end - begin) % _DAY_US
+
+    def paused(local: Integers) -> Integers:
+        return (local - begin) // _DAY_US * length + np.minimum((local - begin) % _DAY_US, length)
+
+    earlier, later = local_us(earlier_us, timezone), local_us(later_us, timezone)
+    # When clocks change within the pause the hour more or less counts as pause.
+    passed = np.minimum(later_us - earlier_us, later - earlier)
+    return np.maximum(passed - (paused(later) - paused(earlier)), 0)
 
 
 @lru_cache
