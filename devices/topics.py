@@ -17,9 +17,14 @@ NAME_PATTERN = r"[a-z0-9][a-z0-9_.-]{0,62}"
 FORMATS = ("json", "senml-json", "senml-cbor")
 UP_FILTER = "region/1/+/+/up/+"
 CREATION_FILTERS = ("v1.1/Observations", "v1.1/+/Observations")  # Observations of SensorThings clients
+# SensorThings clients' outboxes get their receipts below this tenant: who may create Observations can't forge a device's receipt.
+PARTNER_TENANT = "partner"
 # User property of what the platform publishes about stored entities: on the topics on which clients create Observations, so the
 # bridge tells one from the other by it (docs/adr/0013-sensorthings-over-mqtt.md).
 ECHO = ("grenzregion", "stored")
+# Where mosquitto tells of each subscription, and for how long it has been running.
+SUBSCRIPTIONS_TOPIC = "$SYS/broker/log/M/subscribe"
+UPTIME_TOPIC = "$SYS/broker/uptime"
 STATUS_FILTER = "region/1/+/+/status"
 
 _NAME = re.compile(NAME_PATTERN)

@@ -100,4 +100,5 @@ REASONS: dict[str, str] = {
     "unknown_entity": "there is no such Datastream, MultiDatastream or FeatureOfInterest",
     "no_feature": "the Observation names no FeatureOfInterest, and its Thing has no Location to take one from",
     "quarantined": "the device's last messages were all refused; it is set aside until somebody has looked",
+    "bug": "the platform failed on this reading, or on the whole message; `detail` says where",
 }

@@ -21,7 +21,7 @@ class RawMessage(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=
 
     `received_us` is Unix time in microseconds (UTC) of the bridge's first sight. `epoch`, `seq` and `first` are the MQTT 5 user
     properties (decisions.md 2-3), None where absent. `refused` is the bridge's reason (`code: detail`) for a message that must
-    end among the dead letters without being decoded.
+    end among the dead letters without being decoded. `gateway` names the outbox of a SensorThings client (docs/gateway.md).
     """
 
     topic: str
@@ -31,6 +31,7 @@ class RawMessage(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=
     seq: int | None = None
     first: int | None = None
     refused: str | None = None
+    gateway: str | None = None
 
 
 class RawBatch(msgspec.Struct, frozen=True, array_like=True, kw_only=True):

@@ -20,6 +20,7 @@ MAX_MESSAGE_BYTES = 900_000  # topic and payload; a record stays below Kafka's 1
 KEPT_BYTES = 65_536  # of a message too large
 
 _IDENTITY = {b"epoch": 0, b"seq": 1, b"first": 2}
+_GATEWAY = b"gateway"
 _LONGEST = 19  # digits of 2^63 - 1
 _MAXIMUM = 2**63 - 1
 
@@ -53,8 +54,7 @@ def read_identity(user: list[tuple[bytes, bytes]]) -> tuple[Identity, str | None
         if found[place] is not None:
             return _NO_IDENTITY, f"{BAD_IDENTITY}: {name.decode()} is given twice"
         if not value.isdigit() or len(value) > _LONGEST or (number := int(value)) > _MAXIMUM:
-            shown = value[:40].decode("ascii", errors="backslashreplace").replace("\0", "\\x00")
-            return _NO_IDENTITY, f"{BAD_IDENTITY}: {name.decode()} is not a decimal number below 2^63: {shown!r}"
+            return _NO_IDENTITY, f"{BAD_IDENTITY}: {name.decode()} is not a decimal number below 2^63: {_shown(value)}"
         found[place] = number
     epoch, seq, first = found
     if (epoch is None) != (seq is None):
@@ -62,6 +62,23 @@ def read_identity(user: list[tuple[bytes, bytes]]) -> tuple[Identity, str | None
     if first is not None and epoch is None:
         return _NO_IDENTITY, f"{BAD_IDENTITY}: first without epoch and seq"
     return (epoch, seq, first), None
+
+
+def read_gateway(user: list[tuple[bytes, bytes]]) -> tuple[str | None, str | None]:
+    """Name of the outbox that a SensorThings client's message comes from, None where it names none, and the reason to refuse it."""
+    names = [value for name, value in user if name == _GATEWAY]
+    if not names:
+        return None, None
+    if len(names) > 1:
+        return None, f"{BAD_IDENTITY}: gateway is given twice"
+    name = names[0].decode("ascii", errors="backslashreplace")
+    if not is_name(name):
+        return None, f"{BAD_IDENTITY}: gateway is no name of 1 to 63 of a-z 0-9 _ . -: {_shown(names[0])}"
+    return name, None
+
+
+def _shown(value: bytes) -> str:
+    return repr(value[:40].decode("ascii", errors="backslashreplace").replace("\0", "\\x00"))
 
 
 def shorten(message: RawMessage) -> RawMessage:
@@ -75,5 +92,6 @@ def shorten(message: RawMessage) -> RawMessage:
         epoch=message.epoch,
         seq=message.seq,
         first=message.first,
+        gateway=message.gateway,
         refused=f"{TOO_LARGE}: {size} bytes, kept {KEPT_BYTES}, SHA-256 of all {digest}",
     )

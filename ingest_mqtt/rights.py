@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from devices.topics import CREATION_FILTERS, STATUS_FILTER, UP_FILTER, check_name, receipt_topic, status_topic
+from devices.topics import CREATION_FILTERS, PARTNER_TENANT, STATUS_FILTER, UP_FILTER, check_name, receipt_topic, status_topic
 from infra.accounts import Rights
 
 # What the bridge takes in: devices' messages, and Observations that SensorThings clients create.
@@ -14,8 +14,8 @@ ENTITY_FILTER = "v1.1/#"
 RECEIPT_FILTER = "region/1/+/+/receipt"
 
 WORKER = Rights(publish=(RECEIPT_FILTER, ENTITY_FILTER), subscribe=(RECEIPT_FILTER, STATUS_FILTER))
-# A partner region's client: it creates Observations, and hears of every public entity.
-PARTNER = Rights(publish=CREATION_FILTERS, subscribe=(ENTITY_FILTER,))
+# A partner region's client: it creates Observations, reads receipts of partners' outboxes, and hears of every public entity.
+PARTNER = Rights(publish=CREATION_FILTERS, subscribe=(ENTITY_FILTER, f"region/1/{PARTNER_TENANT}/+/receipt"))
 # Simulator and replay stand for many devices with one account.
 PUBLISHER = Rights(publish=("region/1/+/+/up/+", STATUS_FILTER), subscribe=(RECEIPT_FILTER,))
 

@@ -20,6 +20,7 @@ from ingest_mqtt.contract import RAW_TOPIC, STORED_TOPIC
 from streams import health, store
 from streams.agents import ingest
 from streams.intake import Intake, Limits
+from streams.pause import Gate
 from streams.published import NewsPublisher
 from streams.receipts import ReceiptPublisher
 from streams.sessions import TRANSIENT, open_pool
@@ -91,8 +92,13 @@ class Process:
     def __init__(self, settings: WorkerSettings, app: LedgerApp) -> None:
         self._settings = settings
         self._app = app
-        self.figures = health.Figures(is_waiting=lambda: app.rebalancing or not self._worker.has_joined)
         self._pool = open_pool(settings.database_url, settings.partitions + 2, settings.worker_id)
+        self._gate = Gate(self._pool, settings.worker_id)
+        self.figures = health.Figures(
+            is_waiting=lambda: app.rebalancing or not self._worker.has_joined,
+            pause=lambda: self._gate.reason,
+            quarantined=lambda: self._worker.quarantined,
+        )
         self._receipts = ReceiptPublisher(
             host=settings.mqtt_host,
             port=settings.mqtt_port,
@@ -109,6 +115,7 @@ class Process:
             store_limits=StoreLimits(future_s=settings.future_minutes * 60, grace=timedelta(minutes=settings.close_minutes)),
             on_receipts=self._receipts.publish,
             on_stored=self._stored,
+            gate=self._gate,
         )
         self._tasks: list[asyncio.Task[None]] = []
         app.ownership, app.before_start, app.before_stop = self._worker, self._start, self._stop
@@ -120,6 +127,7 @@ class Process:
 
     async def _start(self) -> None:
         await self._pool.open()
+        await self._gate.resumed()  # before joining: the log would not wait for so long
         self._receipts.start()
         async with self._pool.connection() as connection:
             self._receipts.publish(await store.last_receipts(connection))

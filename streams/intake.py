@@ -1,80 +1,53 @@
 """From raw messages to candidates and dead letters: pure but for the registry's memory.
 
-sent = stored + refused, counted in readings (decisions.md 4): each reading of a message becomes a candidate or a refusal.
+sent = stored + refused, counted in readings (decisions.md 4): each reading of a message becomes a candidate or a refusal. An error
+that nobody expected refuses its reading, or its message, as a `bug` (decisions.md 5): what others sent is stored.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 
 from devices import topics, units
 from devices.decoders.select import decode
+from devices.topics import PARTNER_TENANT
 from devices.vocabulary import Decoded, Reading, Refused, UndecodableError
 from ingest_mqtt.contract import RawMessage
 from streams import creation
+from streams.bugs import describe
 from streams.candidate import Candidate, Channel
 from streams.registry import Registry
+from streams.standing import GOOD, QUARANTINE_AFTER, DeviceKey, Standing, Standings
+from streams.taken import Accepted, Fault, Intake, Letter, Limits, Poison
 from streams.values import check_parts, dump_json, numbers_of
+
+__all__ = ["Accepted", "Fault", "Intake", "Letter", "Limits", "Poison", "dump_json", "numbers_of", "take_in"]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Letter(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of `dead_letter`; `refused` None: the whole message."""
-
-    message: RawMessage
-    tenant: str | None
-    device: str | None
-    identity: tuple[int, int] | None
-    reason: str
-    detail: str
-    refused: list[Refused] | None
-    readings: int
-
-
-class Accepted(msgspec.Struct, frozen=True, kw_only=True):
-    """Which messages with identity a batch settles: (tenant, device, epoch) → lowest seq still held and the seqs."""
-
-    first: int
-    seqs: list[int]
-
-
-class Intake(msgspec.Struct, kw_only=True):
-    """What a batch of messages comes to."""
-
-    candidates: list[Candidate] = []
-    letters: list[Letter] = []
-    settled: dict[tuple[str, str, int], Accepted] = {}
-    unknown: set[tuple[str, str]] = set()
-    unknown_datastreams: set[int] = set()
-    unknown_features: set[int] = set()
-
-
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """Telemetry is accepted from `earliest` to `ahead` after its reception (decisions.md 11)."""
-
-    earliest: datetime
-    ahead: timedelta
-
-
-Poison = Mapping[tuple[int, int], str]
-
-
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a message is judged by: the registry, the limits, and readings (message, item) that the database refused before."""
+    """What a message is judged by; `poison`: readings (message, item) that the store refused before."""
 
     registry: Registry
     limits: Limits
     poison: Poison
+    standings: Standings
 
 
-def take_in(messages: Sequence[RawMessage], registry: Registry, limits: Limits, poison: Poison | None = None) -> Intake:
+def take_in(
+    messages: Sequence[RawMessage],
+    registry: Registry,
+    limits: Limits,
+    poison: Poison | None = None,
+    standings: Standings | None = None,
+) -> Intake:
     """Decode the messages and look up their channels; `unknown` names devices whose registration may be newer than the registry."""
-    intake = Intake()
-    surroundings = Surroundings(registry=registry, limits=limits, poison=poison or {})
+    intake = Intake(messages=len(messages))
+    surroundings = Surroundings(registry=registry, limits=limits, poison=poison or {}, standings=standings or {})
     for place, message in enumerate(messages):
         if message.topic.startswith(creation.PREFIX):
             _take_creation(message, place, surroundings, intake)
@@ -84,29 +57,52 @@ def take_in(messages: Sequence[RawMessage], registry: Registry, limits: Limits, 
 
 
 def _take_creation(message: RawMessage, place: int, surroundings: Surroundings, intake: Intake) -> None:
-    """Take in an Observation that a SensorThings client created."""
+    """Take in an Observation that a SensorThings client created; its outbox, if it names one, gets receipts."""
+    identity = _identity(message.epoch, message.seq) if message.gateway is not None else None
+    fault = surroundings.poison.get((place, 0)) if surroundings.poison else None
     try:
-        if (place, 0) in surroundings.poison:
-            raise UndecodableError("store_refused", surroundings.poison[place, 0])
-        intake.candidates.append(creation.candidate_of(message, place, surroundings.registry))
+        if fault is not None:
+            raise UndecodableError(fault.reason, fault.detail)
+        intake.candidates.append(_created(message, place, surroundings.registry))
     except UndecodableError as error:
-        intake.letters.append(_whole_letter(message, error.reason, error.detail))
+        if message.refused is None and error.reason not in REFUSED_BY_REGISTRY:
+            intake.failures.append((place, message.topic))
+        intake.letters.append(_creations_letter(message, identity, error.reason, error.detail))
     except creation.UnknownEntityError as error:
         if error.datastream_id is not None:
             intake.unknown_datastreams.add(error.datastream_id)
         if error.feature_id is not None:
             intake.unknown_features.add(error.feature_id)
-        intake.letters.append(_whole_letter(message, "unknown_entity", str(error)))
+        intake.letters.append(_creations_letter(message, identity, "unknown_entity", str(error)))
+    if identity is not None and message.gateway is not None:
+        _settle(intake, (PARTNER_TENANT, message.gateway, identity[0]), message.first or 0, identity[1])
 
 
-def _whole_letter(message: RawMessage, reason: str, detail: str) -> Letter:
-    return Letter(message=message, tenant=None, device=None, identity=None, reason=reason, detail=detail, refused=None, readings=1)
+def _created(message: RawMessage, place: int, registry: Registry) -> Candidate:
+    try:
+        return creation.candidate_of(message, place, registry)
+    except (UndecodableError, creation.UnknownEntityError, MemoryError):
+        raise
+    except Exception as error:
+        raise UndecodableError("bug", describe(error)) from error
+
+
+# What a SensorThings client may have got wrong although the message itself can be read.
+REFUSED_BY_REGISTRY = ("unknown_entity", "no_feature", "wrong_type", "store_refused")
+
+
+def _creations_letter(message: RawMessage, identity: tuple[int, int] | None, reason: str, detail: str) -> Letter:
+    tenant, device = (PARTNER_TENANT, message.gateway) if identity is not None else (None, None)
+    return Letter(
+        message=message, tenant=tenant, device=device, identity=identity, reason=reason, detail=detail, refused=None, readings=1
+    )
 
 
 def _take_message(message: RawMessage, place: int, surroundings: Surroundings, intake: Intake) -> None:
     identity = _identity(message.epoch, message.seq)
-    tenant = device = None
-    first_of_body = 0
+    tenant = device = ""
+    decoded = None
+    reason = detail = ""
     try:
         if message.refused is not None and not message.topic:
             raise _refusal(message.refused)
@@ -114,22 +110,68 @@ def _take_message(message: RawMessage, place: int, surroundings: Surroundings, i
         tenant, device = topic.tenant, topic.device
         if message.refused is not None:
             raise _refusal(message.refused)
-        decoded = decode(message.topic, message.payload, received_us=message.received_us, identified=identity is not None)
-        identity = _agreed_identity(identity, decoded)
-        first_of_body = decoded.first or 0
+        read = _decode(message, identified=identity is not None)
+        identity = _agreed_identity(identity, read)
+        decoded = read
     except UndecodableError as error:
-        intake.letters.append(
-            Letter(
-                message=message, tenant=tenant, device=device, identity=identity,
-                reason=error.reason, detail=error.detail, refused=None, readings=1,
-            )
-        )  # fmt: skip
+        reason, detail = error.reason, error.detail
+    source = Source(message=message, place=place, device=(tenant, device), identity=identity)
+    if not tenant:
+        intake.letters.append(_whole_letter(source, reason, detail))
+        return
+    standing = _standing(source.device, surroundings, intake) if surroundings.standings or intake.moves else GOOD
+    if standing.quarantined:
+        _set_aside(source, decoded, detail, intake)
+    elif decoded is None:
+        _refuse(source, reason, detail, standing, surroundings, intake)
     else:
-        source = Source(message=message, place=place, device=(tenant, device), identity=identity)
-        _take_readings(source, decoded, surroundings, intake)
-    if identity is not None and tenant is not None and device is not None:
-        first = message.first if message.first is not None else first_of_body
-        _settle(intake, (tenant, device, identity[0]), first, identity[1])
+        _take_readings(source, decoded, standing, surroundings, intake)
+    if identity is not None:
+        first_of_body = decoded.first or 0 if decoded is not None else 0
+        _settle(intake, (*source.device, identity[0]), message.first if message.first is not None else first_of_body, identity[1])
+
+
+def _decode(message: RawMessage, *, identified: bool) -> Decoded:
+    try:
+        return decode(message.topic, message.payload, received_us=message.received_us, identified=identified)
+    except (UndecodableError, MemoryError):
+        raise
+    except Exception as error:
+        raise UndecodableError("bug", describe(error)) from error
+
+
+def _refuse(source: Source, reason: str, detail: str, standing: Standing, surroundings: Surroundings, intake: Intake) -> None:
+    """Refuse a whole message."""
+    intake.letters.append(_whole_letter(source, reason, detail))
+    if source.message.refused is None:
+        intake.failures.append((source.place, source.message.topic))
+    _move(source.device, standing.after_refusal(), surroundings, intake)
+
+
+def _standing(device: DeviceKey, surroundings: Surroundings, intake: Intake) -> Standing:
+    moved = intake.moves.get(device)
+    return moved[1] if moved is not None else surroundings.standings.get(device, GOOD)
+
+
+def _move(device: DeviceKey, standing: Standing, surroundings: Surroundings, intake: Intake) -> None:
+    before = surroundings.standings.get(device, GOOD)
+    intake.moves[device] = before, standing
+
+
+def _set_aside(source: Source, decoded: Decoded | None, detail: str, intake: Intake) -> None:
+    """Refuse a message of a quarantined device, with as many readings as it has."""
+    readings = len(decoded.readings) + len(decoded.refused) if decoded is not None else 1
+    said = f"the last {QUARANTINE_AFTER} messages of {'/'.join(source.device)} before were all refused" + (
+        f"; this one: {detail}" if detail else ""
+    )
+    intake.letters.append(_whole_letter(source, "quarantined", said, readings))
+
+
+def _whole_letter(source: Source, reason: str, detail: str, readings: int = 1) -> Letter:
+    return Letter(
+        message=source.message, tenant=source.device[0] or None, device=source.device[1] or None, identity=source.identity,
+        reason=reason, detail=detail, refused=None, readings=readings,
+    )  # fmt: skip
 
 
 def _refusal(refused: str) -> UndecodableError:
@@ -165,16 +207,16 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 
     message: RawMessage
     place: int
-    device: tuple[str, str]
+    device: DeviceKey
     identity: tuple[int, int] | None
 
 
-def _take_readings(source: Source, decoded: Decoded, surroundings: Surroundings, intake: Intake) -> None:
+def _take_readings(source: Source, decoded: Decoded, standing: Standing, surroundings: Surroundings, intake: Intake) -> None:
     received = EPOCH + timedelta(microseconds=source.message.received_us)
     earliest, latest = surroundings.limits.earliest, received + surroundings.limits.ahead
     refused = list(decoded.refused)
     channels = surroundings.registry.channels(*source.device)
-    poison = surroundings.poison
+    stored = len(intake.candidates)
     for reading in decoded.readings:
         channel = channels.get(reading.property) if channels is not None else None
         if channel is None:
@@ -183,15 +225,35 @@ def _take_readings(source: Source, decoded: Decoded, surroundings: Surroundings,
         elif not earliest <= reading.time <= latest:
             detail = f"{reading.time.isoformat()} is not between {earliest.isoformat()} and {latest.isoformat()}"
             refused.append(Refused(index=reading.index, reason="bad_time", detail=detail))
-        elif poison and (source.place, reading.index) in poison:
-            refused.append(Refused(index=reading.index, reason="store_refused", detail=poison[source.place, reading.index]))
         else:
-            try:
-                intake.candidates.append(_candidate(reading, channel, received, source))
-            except units.UnitError as error:
-                refused.append(Refused(index=reading.index, reason=error.reason, detail=error.detail))
+            taken = _take_reading(reading, channel, received, source, surroundings.poison)
+            if isinstance(taken, Candidate):
+                intake.candidates.append(taken)
+            else:
+                refused.append(taken)
     if refused:
         intake.letters.append(_partial_letter(source, refused))
+        if any(each.reason == "bug" for each in refused):
+            intake.failures.append((source.place, source.message.topic))
+    if len(intake.candidates) > stored:
+        if standing.refused_run:
+            _move(source.device, GOOD, surroundings, intake)
+    elif channels is not None:  # an unknown device never counts
+        _move(source.device, standing.after_refusal(), surroundings, intake)
+
+
+def _take_reading(reading: Reading, channel: Channel, received: datetime, source: Source, poison: Poison) -> Candidate | Refused:
+    fault = poison.get((source.place, reading.index)) if poison else None
+    try:
+        if fault is None:
+            return _candidate(reading, channel, received, source)
+    except units.UnitError as error:
+        return Refused(index=reading.index, reason=error.reason, detail=error.detail)
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - decisions.md 5
+        return Refused(index=reading.index, reason="bug", detail=describe(error))
+    return Refused(index=reading.index, reason=fault.reason, detail=fault.detail)
 
 
 def _unknown(reading: Reading, device: tuple[str, str], *, known: bool) -> Refused:

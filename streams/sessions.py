@@ -12,16 +12,19 @@ from tenacity import AsyncRetrying, before_sleep_log, retry_if_exception_type, s
 
 from infra.database import conninfo_for
 from streams import stage
-from streams.errors import RegistryMovedError
+from streams.errors import LetterMovedError, RegistryMovedError, StandingMovedError
 
 log = logging.getLogger(__name__)
 
 Connection = psycopg.AsyncConnection[TupleRow]
 Pool = AsyncConnectionPool[Connection]
 
-# RegistryMovedError: the second try knows that the Datastream is gone.
+# …MovedError: the second try knows what changed.
 # UniqueViolation: two writers made the same aggregate row at the same time; the second try adds to it.
-TRANSIENT = (RegistryMovedError, psycopg.OperationalError, psycopg.InterfaceError, errors.UniqueViolation, PoolTimeout, OSError)
+TRANSIENT = (
+    LetterMovedError, RegistryMovedError, StandingMovedError, psycopg.OperationalError, psycopg.InterfaceError,
+    errors.UniqueViolation, PoolTimeout, OSError,
+)  # fmt: skip
 
 # A frozen owner of a row lock must not hold up the region: PostgreSQL ends its transaction.
 OPTIONS = "-c statement_timeout=60s -c lock_timeout=15s -c idle_in_transaction_session_timeout=10s -c jit=off"

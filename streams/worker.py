@@ -10,17 +10,18 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn, Protocol
 
 import msgspec
-import psycopg
 
 from ingest_mqtt.contract import RawMessage, decode_batch
-from streams import ledger, store
-from streams.errors import FencedError, RegistryMovedError
-from streams.intake import Intake, Limits, take_in
-from streams.isolate import find_poison
+from streams import ledger, standing, store
+from streams.errors import FencedError, RegistryMovedError, StandingMovedError
+from streams.intake import Intake, Limits, Poison, take_in
+from streams.isolate import Found, Sieve, fault_of
+from streams.pause import Alarm, Gate, Watch, is_enough, source_of
 from streams.queries import query
 from streams.registry import Registry
 from streams.sessions import Pool, retrying
 from streams.store import Receipt, StoreLimits
+from streams.tails import Tails
 from streams.transport import Batch
 
 logger = logging.getLogger(__name__)
@@ -41,6 +42,14 @@ class Log(Protocol):
         ...
 
 
+class _PausedError(Exception):
+    """Too much can't be read: the batch waits."""
+
+    def __init__(self, alarm: Alarm) -> None:
+        super().__init__(str(alarm))
+        self.alarm = alarm
+
+
 class Worker:
     """Owner of partitions: claims them, stores their batches, and ends the process where going on could lose or repeat readings."""
 
@@ -54,6 +63,7 @@ class Worker:
         store_limits: StoreLimits,
         on_receipts: Callable[[Sequence[Receipt]], None],
         on_stored: Callable[[Intake], None],
+        gate: Gate,
         give_up_after_s: float = 120.0,
     ) -> None:
         self._pool = pool
@@ -63,11 +73,19 @@ class Worker:
         self._store_limits = store_limits
         self._on_receipts = on_receipts
         self._on_stored = on_stored
+        self._gate = gate
+        self._watch = Watch()
         self._give_up = give_up_after_s
         self._registry = Registry()
+        self._tails = Tails()
         self._placeless: set[int] = set()  # Things that have no Location to make a FeatureOfInterest from
         self._stale = True
         self._known_incarnation: str | None = None
+
+    @property
+    def quarantined(self) -> int:
+        """How many devices are quarantined, as far as this worker knows."""
+        return sum(each.quarantined for each in self._standings.values())
 
     @property
     def has_joined(self) -> bool:
@@ -80,10 +98,12 @@ class Worker:
 
     async def claim(self, partitions: set[tuple[str, int]]) -> dict[tuple[str, int], ledger.Claim]:
         """Take partitions in the ledger; see `transport.Ownership`."""
+        self._tails.clear()  # another worker may have had the partition
         incarnation = await asyncio.to_thread(self._log.incarnation)
         if self._known_incarnation not in (None, incarnation):
             self.fatal(f"the log was made anew: {self._known_incarnation} became {incarnation}")
         self._known_incarnation = incarnation
+        self._stale = True  # another worker may have had these devices
         claims: dict[tuple[str, int], ledger.Claim] = {}
         async for attempt in retrying(self._give_up):
             with attempt:
@@ -116,37 +136,79 @@ class Worker:
             logger.warning("dropped: %s", error)
 
     async def _store(self, claim: ledger.Claim, start: int, end: int, messages: list[RawMessage]) -> None:
+        await self._gate.passed()
+        try:
+            await self._store_once(claim, start, end, messages, watched=True)
+        except _PausedError as pause:
+            if not await self._gate.close(pause.alarm):
+                self.fatal("paused for long: a new process goes on waiting")
+            self._watch.clear()
+            self._stale = True
+            await self._store_once(claim, start, end, messages, watched=False)  # somebody has looked
+
+    async def _store_once(self, claim: ledger.Claim, start: int, end: int, messages: list[RawMessage], *, watched: bool) -> None:
+        async def commit(connection: store.Connection, intake: Intake) -> list[Receipt]:
+            return await store.store_batch(connection, intake, claim, start, end, self._store_limits, self._tails)
+
         async for attempt in retrying(self._give_up):
             with attempt:
                 async with self._pool.connection() as connection:
                     intake = await self._take_in(connection, messages)
+                    self._check(intake, watched=watched)
                     try:
-                        receipts = await store.store_batch(connection, intake, claim, start, end, self._store_limits)
-                    except RegistryMovedError:
-                        self._stale = True  # the same batch again: the vanished Datastream's readings are refused
+                        receipts = await commit(connection, intake)
+                    except (RegistryMovedError, StandingMovedError):
+                        self._stale = True  # the same batch again, by what holds now
                         raise
-                    except psycopg.DataError:
-                        poison = await find_poison(connection, intake.candidates, self._store_limits)
-                        intake = take_in(messages, self._registry, self._limits, poison)
-                        receipts = await store.store_batch(connection, intake, claim, start, end, self._store_limits)
+                    except Exception as error:  # noqa: BLE001 - raised again where no reading is the reason
+                        fault_of(error)
+                        intake = await self._without_poison(connection, messages, intake, watched=watched)
+                        receipts = await commit(connection, intake)
+                self._standings.update({device: after for device, (_, after) in intake.moves.items()})
+                self._watch.add(intake)
                 self._on_receipts(receipts)
                 self._on_stored(intake)
+
+    def _check(self, intake: Intake, *, watched: bool) -> None:
+        alarm = self._watch.look_ahead(intake) if watched and intake.failures else None
+        if alarm is not None:
+            raise _PausedError(alarm)
+
+    async def _without_poison(
+        self, connection: store.Connection, messages: list[RawMessage], intake: Intake, *, watched: bool
+    ) -> Intake:
+        def enough(found: Found) -> bool:
+            failed = {message for (message, _), fault in found.items() if fault.reason == "bug"}
+            return is_enough([source_of(messages[message].topic) for message in failed])
+
+        sieve = Sieve(connection, self._store_limits)
+        if watched:  # a wrong release is seen before every reading was tried
+            found = await sieve.find(intake.candidates, enough)
+            taken = self._take(messages, found)
+            self._check(taken, watched=True)
+            if not enough(found):
+                return taken
+        return self._take(messages, await sieve.find(intake.candidates))
+
+    def _take(self, messages: list[RawMessage], poison: Poison | None = None) -> Intake:
+        return take_in(messages, self._registry, self._limits, poison, self._standings)
 
     async def _take_in(self, connection: store.Connection, messages: list[RawMessage]) -> Intake:
         if self._stale:
             self._stale = False  # before the reading: a change meanwhile sets it again
             self._placeless.clear()
             await self._registry.load(connection)
-        intake = take_in(messages, self._registry, self._limits)
+            self._standings = await standing.load(connection)
+        intake = self._take(messages)
         if intake.unknown or intake.unknown_datastreams or intake.unknown_features:  # perhaps registered a moment ago
             await self._registry.refresh(connection, intake.unknown)
             await self._registry.refresh_entities(connection, intake.unknown_datastreams, intake.unknown_features)
-            intake = take_in(messages, self._registry, self._limits)
+            intake = self._take(messages)
         wanting = _without_feature(intake) - self._placeless
         if wanting:  # the first reading from this place
             await connection.execute(query("make_features"), {"things": sorted(wanting)})
             await self._registry.load(connection)
-            intake = take_in(messages, self._registry, self._limits)
+            intake = self._take(messages)
             self._placeless |= _without_feature(intake)
         return intake
 

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from ingest_mqtt.contract import RawMessage
-from streams import ledger, stage, store
+from streams import ledger, stage, standing, store
 from streams.intake import Intake, Limits, take_in
 from streams.registry import Registry
 
@@ -48,7 +48,7 @@ class Road:
 
     async def take_in(self, messages: Iterable[RawMessage]) -> Intake:
         await self.registry.load(self.connection)
-        return take_in(list(messages), self.registry, LIMITS)
+        return take_in(list(messages), self.registry, LIMITS, standings=await standing.load(self.connection))
 
     async def run(self, *messages: RawMessage) -> list[store.Receipt]:
         start, self.offset = self.offset, self.offset + 1

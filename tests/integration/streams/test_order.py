@@ -65,7 +65,7 @@ TABLES = {  # what does not depend on the order, and what makes a row unique
 
 async def tables_after(road: Road, batches: list[list[RawMessage]]) -> dict[str, list[tuple[Any, ...]]]:
     await road.connection.execute(
-        "TRUNCATE observation, aggregate, datastream_summary, receipt, dead_letter, revision, stored_outbox"
+        "TRUNCATE observation, aggregate, datastream_summary, receipt, dead_letter, device_state, revision, stored_outbox"
     )
     for batch in batches:
         await road.run(*batch)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest_mqtt.contract import RawMessage, decode_batch, encode_batch
-from ingest_mqtt.dead_letters import KEPT_BYTES, REASONS, read_identity, read_topic, shorten
+from ingest_mqtt.dead_letters import KEPT_BYTES, REASONS, read_gateway, read_identity, read_topic, shorten
 
 BIGGEST = str(2**63 - 1).encode()
 
@@ -69,6 +69,30 @@ def test_any_user_properties_give_an_identity_or_a_reason_that_every_store_can_h
     assert all(number is None or 0 <= number < 2**63 for number in identity)
 
 
+@pytest.mark.parametrize(
+    ("user", "name"),
+    [([], None), ([(b"epoch", b"3")], None), ([(b"gateway", b"fjord-1")], "fjord-1"), ([(b"gateway", b"a" * 63)], "a" * 63)],
+)
+def test_a_gateway_is_read_by_its_name(user: list[tuple[bytes, bytes]], name: str | None) -> None:
+    assert read_gateway(user) == (name, None)
+
+
+@pytest.mark.parametrize(
+    ("user", "complaint"),
+    [
+        ([(b"gateway", b"a"), (b"gateway", b"a")], "given twice"),
+        *(([(b"gateway", bad)], "no name") for bad in (b"", b"a/b", b"Fjord", b"+", b"\xff\0", b"a" * 64)),
+    ],
+)
+def test_a_gateway_without_a_usable_name_is_refused(user: list[tuple[bytes, bytes]], complaint: str) -> None:
+    name, refused = read_gateway(user)
+    assert name is None
+    assert refused is not None
+    assert refused.startswith("bad_identity: gateway")
+    assert complaint in refused
+    assert "\0" not in refused
+
+
 def test_an_up_topic_is_partitioned_by_its_device() -> None:
     assert read_topic(b"region/1/flensburg/air-1/up/json") == ("region/1/flensburg/air-1/up/json", "flensburg/air-1", None)
 
@@ -101,10 +125,10 @@ def test_a_name_of_63_characters_is_accepted() -> None:
 
 
 def test_a_message_too_large_keeps_its_beginning_identity_and_digest() -> None:
-    whole = RawMessage(topic="t", payload=b"x" * 2_000_000, received_us=5, epoch=1, seq=2, first=0)
+    whole = RawMessage(topic="t", payload=b"x" * 2_000_000, received_us=5, epoch=1, seq=2, first=0, gateway="g")
     cut = shorten(whole)
     assert cut.payload == whole.payload[:KEPT_BYTES]
-    assert (cut.topic, cut.received_us, cut.epoch, cut.seq, cut.first) == ("t", 5, 1, 2, 0)
+    assert (cut.topic, cut.received_us, cut.epoch, cut.seq, cut.first, cut.gateway) == ("t", 5, 1, 2, 0, "g")
     assert cut.refused is not None
     assert cut.refused.startswith("too_large: 2000000 bytes")
     assert cut.refused.partition(":")[0] in REASONS

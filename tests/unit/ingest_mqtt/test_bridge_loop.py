@@ -258,6 +258,30 @@ def test_messages_of_one_read_become_one_record_and_poison_passes_as_bytes(
         assert broker.silent()
 
 
+def test_equal_messages_of_one_read_have_stamps_of_their_own(broker: ScriptedBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running(broker, monkeypatch):
+        broker.accept()
+        broker.send(b"".join(message(mid, b"the same") for mid in range(1, 4)))
+        stamps = [each.received_us for each in HeldLog.last.wait_for(3)]
+        assert stamps == sorted(set(stamps))
+
+
+@pytest.mark.parametrize(("topic", "gateway"), [(b"v1.1/Observations", "g1"), (TOPIC, None)])
+def test_the_gateway_of_a_sensorthings_client_is_kept(
+    broker: ScriptedBroker, monkeypatch: pytest.MonkeyPatch, topic: bytes, gateway: str | None
+) -> None:
+    user = {b"gateway": b"g1", b"epoch": b"3", b"seq": b"0"}
+    properties = b"".join(
+        b"\x26" + struct.pack("!H", len(name)) + name + struct.pack("!H", len(value)) + value for name, value in user.items()
+    )
+    body = struct.pack("!H", len(topic)) + topic + struct.pack("!H", 7) + bytes([len(properties)]) + properties + b"{}"
+    with running(broker, monkeypatch):
+        broker.accept()
+        broker.send(bytes([0x32, len(body)]) + body)
+        (found,) = HeldLog.last.wait_for(1)
+        assert (found.gateway, found.epoch, found.seq) == (gateway, 3, 0)
+
+
 def test_stopping_flushes_acknowledges_and_says_good_bye(broker: ScriptedBroker, monkeypatch: pytest.MonkeyPatch) -> None:
     with running(broker, monkeypatch) as it:
         broker.accept()

@@ -9,12 +9,13 @@ import pytest
 
 from ingest_mqtt.contract import RawMessage
 from streams.candidate import NAN, Channel
-from streams.intake import Accepted, Intake, Limits, take_in
+from streams.intake import Accepted, Fault, Intake, Limits, take_in
 from streams.registry import Registry
 
 RECEIVED = datetime(2026, 3, 1, 12, tzinfo=UTC)
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LIMITS = Limits(earliest=EARLIEST, ahead=timedelta(days=1))
+OUT_OF_RANGE = Fault(reason="store_refused", detail="out of range")
 MICROSECOND = timedelta(microseconds=1)
 UP = "region/1/default/dev-1/up/json"
 
@@ -138,7 +139,7 @@ def test_the_bridges_reason_is_split_from_its_detail(registry: Registry) -> None
 
 
 def test_what_the_database_refused_before_is_refused_here(registry: Registry) -> None:
-    intake = take_in([message(reading(1)), message(reading(2), reading(3))], registry, LIMITS, poison={(1, 0): "out of range"})
+    intake = take_in([message(reading(1)), message(reading(2), reading(3))], registry, LIMITS, poison={(1, 0): OUT_OF_RANGE})
     assert [candidate.number for candidate in intake.candidates] == [1.0, 3.0]
     assert [(letter.reason, letter.detail) for letter in intake.letters] == [("store_refused", "out of range")]
 
@@ -222,5 +223,5 @@ def test_what_does_not_fit_a_multidatastream_is_refused(wind: Registry, bad: dic
 
 def test_an_observation_that_the_database_refused_before_is_refused_here(registry: Registry) -> None:
     sent = RawMessage(topic="v1.1/Datastreams(1)/Observations", payload=b'{"result": 1}', received_us=0)
-    intake = take_in([sent], registry, LIMITS, poison={(0, 0): "out of range"})
+    intake = take_in([sent], registry, LIMITS, poison={(0, 0): OUT_OF_RANGE})
     assert (intake.candidates, reasons(intake)) == ([], ["store_refused"])
