@@ -5,6 +5,10 @@
 """
 
 from streams.changes import UnfitResultError, UnknownObservationError, Values, delete_of_feature, lock_thing, recompute_days
+from streams.derived.catalogue import FIGURES
+from streams.derived.noise import PERIODS
+from streams.derived.numbers import direction_of, mean_of
+from streams.derived.window import Reading, Site, Window
 from streams.errors import RegistryMovedError
 from streams.observations import (
     NewObservation,
@@ -21,21 +25,28 @@ READABLE_SCHEMA = "read"  # views for readers, infra/migrations/0005
 READER_ROLE = "grenzregion_reader"
 
 __all__ = [
+    "FIGURES",
+    "PERIODS",
     "READABLE_SCHEMA",
     "READER_ROLE",
     "TESTS",
     "NewObservation",
     "NoFeatureError",
     "ObservationStore",
+    "Reading",
     "RefusedObservationError",
     "RegistryMovedError",
+    "Site",
     "UnfitResultError",
     "UnknownDatastreamError",
     "UnknownFeatureError",
     "UnknownObservationError",
     "Values",
+    "Window",
     "Written",
     "delete_of_feature",
+    "direction_of",
     "lock_thing",
+    "mean_of",
     "recompute_days",
 ]

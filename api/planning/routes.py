@@ -1,17 +1,19 @@
-"""The planning API's routes: stations, their readings of some hours, and live values. Public Things only, whoever asks."""
+"""The planning API's routes: stations, readings of some hours, live values, figures. Public Things only, whoever asks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, HTTPException, Query, Response
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
+from api.planning.figure_routes import figures_router
 from api.planning.live import Change, LiveHub, LiveResponse
 from api.planning.sql import CHANGES, SERIES, STATIONS
+from api.planning.times import aware
 
 PoolGetter = Callable[[], AsyncConnectionPool[AsyncConnection[Any]]]
 
@@ -29,6 +31,7 @@ LastEventId = Annotated[str | None, Header(description="id of the last event rec
 def planning_router(pool: PoolGetter, *, most_listeners: int = 256) -> APIRouter:
     """Routes below `/planning/v1`; `pool` gives connections of the reading role, at most `most_listeners` clients listen live."""
     router = APIRouter(prefix="/planning/v1", tags=["planning"])
+    router.include_router(figures_router(pool))
     hub = LiveHub(_changes_from(pool), most=most_listeners)
 
     @router.get("/stations", response_class=Response, responses={200: {"content": {"application/json": {}}}})
@@ -43,7 +46,7 @@ def planning_router(pool: PoolGetter, *, most_listeners: int = 256) -> APIRouter
 
         About 400 at most; more are thinned to the lowest, the highest and the worst flagged of each part of the window.
         """
-        end = _aware(until)
+        end = aware("until", until)
         values = {"datastream": datastream, "seconds": hours * 3600, "until": end, "most": MOST_POINTS}
         text = await _one_text(pool, SERIES, values)
         if text is None:
@@ -59,17 +62,6 @@ def planning_router(pool: PoolGetter, *, most_listeners: int = 256) -> APIRouter
         return LiveResponse(hub, since)
 
     return router
-
-
-def _aware(until: datetime | None) -> datetime | None:
-    if until is None:
-        return None
-    if until.tzinfo is None:
-        raise HTTPException(400, "until: a time without zone; append Z or an offset")
-    try:
-        return until.astimezone(UTC)
-    except OverflowError:
-        raise HTTPException(400, "until: out of range") from None
 
 
 async def _one_text(pool: PoolGetter, statement: bytes, values: dict[str, Any]) -> str | None:

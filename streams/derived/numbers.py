@@ -27,7 +27,7 @@ def mean_of(total: Decimal, n: int) -> float | None:
 
 
 def statistics(window: Window) -> dict[str, Any] | None:
-    """Mean, sum, least, greatest, first and last number; None without a number."""
+    """Mean, sum, least and greatest number; None without a number."""
     numbers = window.numbers()
     if not numbers:
         return None
@@ -37,8 +37,6 @@ def statistics(window: Window) -> dict[str, Any] | None:
         "sum": float(total),
         "min": min(numbers),
         "max": max(numbers),
-        "first": numbers[0],
-        "last": numbers[-1],
     }
 
 

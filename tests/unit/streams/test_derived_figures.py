@@ -46,7 +46,7 @@ def test_no_figure_is_made_of_nothing(figure: str) -> None:
 
 def test_statistics_are_of_the_asked_flags_within_the_bucket() -> None:
     readings = [at(-1, 100), at(0, 0.1), at(1, 0.2), at(2, 50, flag=3), at(59.9, 0.3), at(60, 100)]
-    assert value("statistics", hour(*readings)) == {"mean": 0.2, "sum": 0.6, "min": 0.1, "max": 0.3, "first": 0.1, "last": 0.3}
+    assert value("statistics", hour(*readings)) == {"mean": 0.2, "sum": 0.6, "min": 0.1, "max": 0.3}
     assert value("statistics", hour(*readings, flags={1, 3}))["max"] == 50
 
 
