@@ -38,6 +38,7 @@ from api.sensorthings.writer.editor import Editor
 from api.sensorthings.writer.filtered import Filtered
 from api.sensorthings.writer.links import Links
 from api.sensorthings.writer.routes import Writing, writing_routes
+from api.sensorthings.writer.shown import shown_observation
 from api.store import OpenStore, Store, open_store
 from infra.settings import ApiSettings
 from infra.telemetry import set_up_logging
@@ -58,6 +59,7 @@ class Services:
 
     pools: Pools
     opening: OpenStore
+    shown: bytes  # of an Observation, see `api.sensorthings.writer.shown`
     store: Store | None = None
 
     def running_store(self) -> Store:
@@ -71,7 +73,7 @@ class Services:
         """Open pools and store; close them when the application stops, even when its start failed."""
         await self.pools.open()
         try:
-            self.store = await self.opening(database_url)
+            self.store = await self.opening(database_url, self.shown)
             try:
                 yield
             finally:
@@ -88,7 +90,8 @@ def create_app(settings: ApiSettings, *, store: OpenStore = open_store) -> FastA
     """
     guard = Guard.of(auth=settings.auth, token=settings.token.get_secret_value(), host=settings.host)
     metrics = Metrics()
-    services = Services(pools=make_pools(settings), opening=store)
+    shown = shown_observation(public_url_of(settings) + PREFIX)
+    services = Services(pools=make_pools(settings), opening=store, shown=shown)
     reading = Reading(
         reader=Reader(services.pools.reading, settings, public_url_of(settings)), guard=guard, public_url=public_url_of(settings)
     )

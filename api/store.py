@@ -15,6 +15,10 @@ class Store(Protocol):
         """Give for each Observation, in order, its id or why it could not be written."""
         ...
 
+    async def write_shown(self, observations: Sequence[NewObservation]) -> tuple[list[Written], dict[int, bytes]]:
+        """Write them; gives besides what readers see of them, by id, where that is at hand."""
+        ...
+
     async def change_observation(self, observation_id: int, values: Values) -> None:
         """Change an Observation by what `values` says once it is locked; raises `UnknownObservationError`."""
         ...
@@ -32,9 +36,10 @@ class Store(Protocol):
         ...
 
 
-OpenStore = Callable[[str], Awaitable[Store]]
+# From the database's URL and what a reader sees of an Observation, as SQL.
+OpenStore = Callable[[str, bytes], Awaitable[Store]]
 
 
-async def open_store(database_url: str) -> Store:
+async def open_store(database_url: str, shown: bytes) -> Store:
     """Open the streams' store; raises no error while the database is away."""
-    return await ObservationStore.open(database_url)
+    return await ObservationStore.open(database_url, shown=shown)

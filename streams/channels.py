@@ -46,17 +46,12 @@ class Channels:
             found |= read
         return found
 
-    def known(self, ids: Collection[int]) -> dict[int, Channel] | None:
-        """Give the channels if all of them are remembered."""
-        if not self._hears:
-            return None
-        known = self._known
-        found = {number: known[number] for number in ids if number in known}
-        return found if len(found) == len(ids) else None
-
-    def forget(self) -> None:
-        """Read everything again when it is asked for."""
-        self._known.clear()
+    def forget(self, ids: Collection[int] | None = None) -> None:
+        """Read these, or everything, again when it is asked for."""
+        if ids is None:
+            self._known.clear()
+        for number in ids or ():
+            self._known.pop(number, None)
         self._changes += 1
 
     async def listen(self) -> None:

@@ -10,15 +10,15 @@ from streams.derived.noise import PERIODS
 from streams.derived.numbers import direction_of, mean_of
 from streams.derived.window import Reading, Site, Window
 from streams.errors import RegistryMovedError
-from streams.observations import (
+from streams.new_observation import (
     NewObservation,
     NoFeatureError,
-    ObservationStore,
     RefusedObservationError,
     UnknownDatastreamError,
     UnknownFeatureError,
     Written,
 )
+from streams.observations import ObservationStore
 from streams.quality.tests import TESTS
 
 READABLE_SCHEMA = "read"  # views for readers, infra/migrations/0005

@@ -9,8 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cache
-from typing import Any, Self, cast
+from typing import Self
 
 import msgspec
 import psycopg
@@ -19,77 +18,28 @@ from streams import changes, store
 from streams.candidate import Candidate, Channel
 from streams.channels import Channels
 from streams.errors import RegistryMovedError
-from streams.intake import dump_json, numbers_of
-from streams.judge import RULESET_VERSION, judge
+from streams.insertion import insert
+from streams.new_observation import (
+    NewObservation,
+    NoFeatureError,
+    RefusedObservationError,
+    UnknownDatastreamError,
+    UnknownFeatureError,
+    Written,
+    candidate_of,
+    misfit,
+    placed,
+)
 from streams.queries import query
-from streams.sessions import PLANNED_ONCE, Pool, open_pool, retrying
+from streams.sessions import PLANNED_ONCE, TRANSIENT, Pool, open_pool, retrying
 from streams.store import StoreLimits
 
 BATCH_ROWS = 10_000
 FEW_ROWS = 100  # go in as JSON with one statement; more are copied
-WRITERS = 2
+WRITERS = 1
 EDITORS = 1  # changes at a time: two that move Observations between the same Datastreams would wait for each other
 EDIT_GIVE_UP_S = 20.0
 GIVE_UP_S = 5.0
-EXACT_INTEGER = 2**53
-
-
-class NewObservation(msgspec.Struct, frozen=True, kw_only=True):
-    """An Observation created over SensorThings, already checked against 18-088 by the API.
-
-    Times are aware UTC. `discriminator` None: the row's own id (HTTP POST, always a new entity); a hash of the payload for an
-    MQTT create, whose redelivery is then harmless (decisions.md 13). `feature_id` None: that of the Thing's Location.
-    """
-
-    datastream_id: int
-    phenomenon_time: datetime
-    result: Any
-    phenomenon_end: datetime | None = None
-    result_time: datetime | None = None
-    valid_start: datetime | None = None
-    valid_end: datetime | None = None
-    feature_id: int | None = None
-    parameters: Mapping[str, Any] | None = None
-    quality: Any = None
-    discriminator: int | None = None
-    multi: bool = False  # `datastream_id` is a MultiDatastream's
-
-
-class UnknownDatastreamError(LookupError):
-    """The Datastream of a new Observation does not exist; `index` is its place in the request."""
-
-    def __init__(self, index: int, datastream_id: int) -> None:
-        super().__init__(f"no Datastream {datastream_id}")
-        self.index = index
-        self.datastream_id = datastream_id
-
-
-class NoFeatureError(ValueError):
-    """A new Observation names no FeatureOfInterest and its Thing has no Location (18-088, 10.2.1.2)."""
-
-    def __init__(self, index: int) -> None:
-        super().__init__("no FeatureOfInterest, and the Thing has no Location")
-        self.index = index
-
-
-class RefusedObservationError(ValueError):
-    """The database refuses a new Observation, as it does a time out of its range; the message is safe to show."""
-
-    def __init__(self, index: int, detail: str) -> None:
-        super().__init__(detail)
-        self.index = index
-
-
-class UnknownFeatureError(LookupError):
-    """The FeatureOfInterest that a new Observation names does not exist."""
-
-    def __init__(self, index: int, feature_id: int) -> None:
-        super().__init__(f"no FeatureOfInterest {feature_id}")
-        self.index = index
-        self.feature_id = feature_id
-
-
-Written = int | UnknownDatastreamError | UnknownFeatureError | NoFeatureError | RefusedObservationError
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,26 +47,31 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     observations: Sequence[NewObservation]
     written: asyncio.Future[list[Written]]
+    shown: dict[int, bytes]  # gets what the API shows of the Observations, by id
 
 
 class ObservationStore:
     """Writes Observations for the API; made by `open`, ended by `close`."""
 
-    def __init__(self, pool: Pool, limits: StoreLimits, channels: Channels) -> None:
+    def __init__(self, pool: Pool, limits: StoreLimits, channels: Channels, shown: bytes) -> None:
         self._pool = pool
         self._limits = limits
         self._channels = channels
+        self._shown = shown
         self._editing = asyncio.Semaphore(EDITORS)
         self._queue: asyncio.Queue[Request] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
 
     @classmethod
-    async def open(cls, database_url: str, limits: StoreLimits | None = None) -> Self:
-        """Connect and begin to serve; raises no error while the database is away, writing does."""
+    async def open(cls, database_url: str, limits: StoreLimits | None = None, shown: bytes = b"") -> Self:
+        """Connect and begin to serve; raises no error while the database is away, writing does.
+
+        `shown` is what `write_shown` gives of an Observation, see `insertion.insert`.
+        """
         pool = open_pool(database_url, WRITERS + EDITORS, "api-store", PLANNED_ONCE)
         await pool.open()
         channels = Channels(database_url, "api-store")
-        opened = cls(pool, limits or StoreLimits(), channels)
+        opened = cls(pool, limits or StoreLimits(), channels, shown)
         opened._tasks = [asyncio.create_task(work) for work in (channels.listen(), *(opened._serve() for _ in range(WRITERS)))]
         return opened
 
@@ -131,11 +86,15 @@ class ObservationStore:
 
     async def write_observations(self, observations: Sequence[NewObservation]) -> list[Written]:
         """Judge, store and commit; returns for each its id or why it was not stored. Raises `psycopg.OperationalError`."""
+        return (await self.write_shown(observations))[0]
+
+    async def write_shown(self, observations: Sequence[NewObservation]) -> tuple[list[Written], dict[int, bytes]]:
+        """Write as `write_observations` does; gives besides what is shown of them, by id, where that is at hand."""
         if not observations:
-            return []
-        written: asyncio.Future[list[Written]] = asyncio.get_running_loop().create_future()
-        self._queue.put_nowait(Request(observations=observations, written=written))
-        return await written
+            return [], {}
+        request = Request(observations=observations, written=asyncio.get_running_loop().create_future(), shown={})
+        self._queue.put_nowait(request)
+        return await request.written, request.shown
 
     async def change_observation(self, observation_id: int, values: changes.Values) -> None:
         """Change an Observation; see `streams.changes.change`."""
@@ -168,8 +127,9 @@ class ObservationStore:
             await self._answer(requests)
 
     async def _answer(self, requests: list[Request]) -> None:
+        shown: dict[int, bytes] = {}
         try:
-            written = await self._write([o for request in requests for o in request.observations])
+            written = await self._write([o for request in requests for o in request.observations], shown)
         except psycopg.DataError as error:
             await self._answer_singly(requests, error)
         except asyncio.CancelledError:
@@ -185,7 +145,9 @@ class ObservationStore:
             for request in requests:
                 end = start + len(request.observations)
                 if not request.written.done():
-                    request.written.set_result([_at(result, place) for place, result in enumerate(written[start:end])])
+                    mine = [placed(result, place) for place, result in enumerate(written[start:end])]
+                    request.shown.update((number, shown[number]) for number in mine if isinstance(number, int) and number in shown)
+                    request.written.set_result(mine)
                 start = end
 
     async def _answer_singly(self, requests: list[Request], error: psycopg.DataError) -> None:
@@ -198,41 +160,56 @@ class ObservationStore:
             results: list[Written] = []
             for observation in request.observations:
                 single: asyncio.Future[list[Written]] = asyncio.get_running_loop().create_future()
-                await self._answer([Request(observations=[observation], written=single)])
-                results += [_at(result, len(results)) for result in await single]
+                await self._answer([Request(observations=[observation], written=single, shown=request.shown)])
+                results += [placed(result, len(results)) for result in await single]
             if not request.written.done():
                 request.written.set_result(results)
 
-    async def _write(self, observations: Sequence[NewObservation]) -> list[Written]:
+    async def _write(self, observations: Sequence[NewObservation], shown: dict[int, bytes]) -> list[Written]:
+        with contextlib.suppress(*TRANSIENT):  # nearly always the first try does it, without the cost of what repeats
+            return await self._write_once(observations, shown)
         async for attempt in retrying(GIVE_UP_S):
             with attempt:
-                async with self._pool.connection() as connection:
-                    if len(observations) <= FEW_ROWS:
-                        return await self._write_few(connection, observations)
-                    async with connection.transaction():
-                        return await self._write_many(connection, observations)
+                return await self._write_once(observations, shown)
         raise AssertionError("retrying ends by an answer or an error")
 
-    async def _write_few(self, connection: store.Connection, observations: Sequence[NewObservation]) -> list[Written]:
+    async def _write_once(self, observations: Sequence[NewObservation], shown: dict[int, bytes]) -> list[Written]:
+        async with self._pool.connection() as connection:
+            if len(observations) <= FEW_ROWS:
+                return await self._write_few(connection, observations, shown)
+            async with connection.transaction():
+                return await self._write_many(connection, observations)
+
+    async def _write_few(
+        self, connection: store.Connection, observations: Sequence[NewObservation], shown: dict[int, bytes]
+    ) -> list[Written]:
         """Write rows by one statement; those that it can't place go the long way, which knows why."""
         now = datetime.now(UTC)
         channels = await self._channels.get(connection, {o.datastream_id for o in observations})
         candidates: list[Candidate] = []
         places: list[int] = []
+        unclear: set[int] = set()
         for place, observation in enumerate(observations):
             channel = channels.get(observation.datastream_id)
             feature_id = observation.feature_id or (channel.feature_id if channel is not None else None)
-            if channel is not None and feature_id is not None and _misfit(observation, channel, place) is None:
-                candidates.append(_candidate(observation, channel, feature_id, None, now))
+            if channel is None or feature_id is None or misfit(observation, channel, place) is not None:
+                unclear.add(observation.datastream_id)
+            elif channel.rules is None:  # what is judged among other rows needs these, and their locks
+                candidates.append(candidate_of(observation, channel, feature_id, None, now))
                 places.append(place)
-        written = await _insert(connection, candidates, places, self._limits) if candidates else {}
+        written: dict[int, Written] = {}
+        if candidates:
+            inserted = await insert(connection, candidates, places, self._limits, self._shown)
+            written.update(inserted.ids)
+            shown.update(inserted.shown)
         left = [place for place in range(len(observations)) if place not in written]
         if left:
-            self._channels.forget()
+            unclear.update(observations[place].datastream_id for place in places if place not in written)
+            self._channels.forget(unclear)
             async with connection.transaction():
                 rest = await self._write_many(connection, [observations[place] for place in left])
-            written |= {place: _at(result, place) for place, result in zip(left, rest, strict=True)}
-            self._channels.forget()
+            written |= {place: placed(result, place) for place, result in zip(left, rest, strict=True)}
+            self._channels.forget(unclear)
         return [written[place] for place in range(len(observations))]
 
     async def _write_many(self, connection: store.Connection, observations: Sequence[NewObservation]) -> list[Written]:
@@ -246,9 +223,9 @@ class ObservationStore:
         candidates: list[Candidate] = []
         for place, (observation, observation_id) in enumerate(zip(observations, ids, strict=True)):
             channel = channels.get(observation.datastream_id)
-            misfit = _misfit(observation, channel, place)
-            if channel is None or misfit is not None:
-                written.append(misfit or UnknownDatastreamError(place, observation.datastream_id))
+            refusal = misfit(observation, channel, place)
+            if channel is None or refusal is not None:
+                written.append(refusal or UnknownDatastreamError(place, observation.datastream_id))
                 continue
             if observation.feature_id is not None and observation.feature_id not in there:
                 written.append(UnknownFeatureError(place, observation.feature_id))
@@ -257,7 +234,7 @@ class ObservationStore:
             if feature_id is None:
                 written.append(NoFeatureError(place))
                 continue
-            candidates.append(_candidate(observation, channel, feature_id, observation_id, now))
+            candidates.append(candidate_of(observation, channel, feature_id, observation_id, now))
             written.append(observation_id)
         try:
             await store.write_rows(connection, candidates, self._limits)
@@ -265,56 +242,6 @@ class ObservationStore:
             self._channels.forget()
             raise RegistryMovedError("a Datastream or FeatureOfInterest was deleted meanwhile") from error
         return written
-
-
-@cache
-def _insert_statement() -> bytes:
-    """Give the statement with numbered parameters: psycopg would look for named ones in its text at each execution."""
-    text = query("from_json") + query("apply")
-    for number, name in enumerate((b"rows", b"things", b"datastreams", b"features"), 1):
-        text = text.replace(b"%%(%s)s" % name, b"$%d" % number)
-    return text
-
-
-async def _insert(
-    connection: store.Connection, candidates: Sequence[Candidate], places: Sequence[int], limits: StoreLimits
-) -> dict[int, Written]:
-    """Write rows by one statement; gives the ids of those that were written, by place."""
-    flags, tests = judge(candidates, limits.future_s)
-    rows = [
-        _row(candidate, place, flag, packed)
-        for candidate, place, flag, packed in zip(candidates, places, flags.tolist(), tests.tolist(), strict=True)
-    ]
-    async with psycopg.AsyncRawCursor(connection) as cursor:
-        await cursor.execute(
-            _insert_statement(),
-            [
-                msgspec.json.encode(rows).decode(),
-                list({c.channel.thing_id for c in candidates}),
-                list({c.channel.datastream_id for c in candidates}),
-                list({c.feature_id for c in candidates}),
-            ],
-            prepare=True,
-        )
-        found = await cursor.fetchone()
-    if found is None or found[1] < found[0]:
-        # Some were there already: the long way finds out which copy holds.
-        known = {place for candidate, place in zip(candidates, places, strict=True) if candidate.discriminator is None}
-        return {place: number for place, number in (found[2] or () if found else ()) if place in known}
-    return {place: number for place, number in found[2] or ()}  # noqa: C416 -- pairs are lists
-
-
-def _row(c: Candidate, place: int, flag: int, tests: int) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "place": place, "datastream_id": c.channel.datastream_id, "phenomenon_time": c.time, "received": c.received,
-        "number": c.number, "flag": flag, "tests": tests, "ruleset": RULESET_VERSION, "feature_id": c.feature_id,
-    }  # fmt: skip
-    more = {
-        "phenomenon_end": c.end, "discriminator": c.discriminator, "result_time": c.result_time, "valid_start": c.valid_start,
-        "valid_end": c.valid_end, "result": c.result, "parameters": c.parameters, "quality": c.quality,
-    }  # fmt: skip
-    row.update((name, value) for name, value in more.items() if value is not None)
-    return row
 
 
 async def _lock_features(connection: store.Connection, ids: set[int]) -> set[int]:
@@ -334,36 +261,3 @@ async def _features(
         return {}
     cursor = await connection.execute("SELECT id, feature_of_thing(id) FROM unnest(%s::bigint[]) AS id", (things,))
     return {row[0]: row[1] for row in await cursor.fetchall()}
-
-
-def _misfit(o: NewObservation, channel: Channel | None, place: int) -> Written | None:
-    if channel is None or (channel.parts is not None) != o.multi:
-        return UnknownDatastreamError(place, o.datastream_id)
-    if channel.parts is not None and not _has_all_parts(o.result, channel.parts):
-        return RefusedObservationError(place, f"result must be an array of {len(channel.parts)} elements")
-    return None
-
-
-def _has_all_parts(result: Any, parts: Sequence[object]) -> bool:
-    return isinstance(result, list) and len(cast("list[Any]", result)) == len(parts)
-
-
-def _candidate(o: NewObservation, channel: Channel, feature_id: int, observation_id: int | None, now: datetime) -> Candidate:
-    is_number = isinstance(o.result, int | float) and not isinstance(o.result, bool)
-    # An integer that a float can't hold keeps its text beside the number.
-    exact = is_number and not (isinstance(o.result, int) and abs(o.result) > EXACT_INTEGER)
-    return Candidate(
-        channel=channel, time=o.phenomenon_time, end=o.phenomenon_end, received=now, number=float(o.result) if is_number else None,
-        result=None if exact or o.result is None else dump_json(o.result), missing=o.result is None,
-        numbers=numbers_of(o.result) if o.multi else (), result_time=o.result_time,
-        valid_start=o.valid_start, valid_end=o.valid_end, parameters=dump_json(dict(o.parameters)) if o.parameters else None,
-        quality=dump_json(o.quality) if o.quality is not None else None, feature_id=feature_id, id=observation_id,
-        discriminator=o.discriminator if o.discriminator is not None else observation_id,
-    )  # fmt: skip
-
-
-def _at(result: Written, place: int) -> Written:
-    """Count the place within its own request, not within the shared batch."""
-    if not isinstance(result, int):
-        result.index = place
-    return result

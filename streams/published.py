@@ -15,6 +15,7 @@ from streams.sessions import TRANSIENT, Pool
 log = logging.getLogger(__name__)
 
 IDLE_S = 1.0  # the API's store fills the outbox too: look without being told
+GATHER_S = 0.05  # a transaction and a confirmation for each row of news would cost as much as what it tells of
 RETRY_S = 2.0
 
 
@@ -42,7 +43,9 @@ class NewsPublisher:
 
     async def _publish(self, producer: AIOKafkaProducer) -> None:
         while True:
-            if not await self._publish_some(producer):
+            if await self._publish_some(producer):
+                await asyncio.sleep(GATHER_S)
+            else:
                 self._news.clear()
                 try:
                     await asyncio.wait_for(self._news.wait(), IDLE_S)

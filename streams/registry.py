@@ -37,7 +37,7 @@ class Registry:
 
     async def load(self, connection: Connection) -> None:
         """Read everything."""
-        self._devices = _by_device(await _rows(connection, None, None))
+        self._devices = _by_device(await _registered(connection, None))
         datastreams, features = list(self._datastreams), list(self._features)
         self._datastreams, self._features = {}, set()
         await self._read_entities(connection, datastreams, features)
@@ -45,7 +45,7 @@ class Registry:
     async def refresh(self, connection: Connection, devices: Iterable[DeviceKey]) -> None:
         """Read these devices again, for one may have been registered a moment ago."""
         asked = list(devices)
-        found = _by_device(await _rows(connection, asked, None))
+        found = _by_device(await _registered(connection, asked))
         for device in asked:
             self._devices.pop(device, None)
         self._devices.update(found)
@@ -59,24 +59,25 @@ class Registry:
 
     async def _read_entities(self, connection: Connection, datastreams: list[int], features: list[int]) -> None:
         if datastreams:
-            self._datastreams |= await channels_by_id(connection, datastreams)
+            found = await channels_by_id(connection, datastreams)
+            self._datastreams |= {number: found[number] for number in datastreams if number in found}
         if features:
             cursor = await connection.execute("SELECT id FROM feature_of_interest WHERE id = ANY (%s)", (features,))
             self._features |= {row[0] for row in await cursor.fetchall()}
 
 
 async def channels_by_id(connection: Connection, ids: list[int]) -> dict[int, Channel]:
-    """Datastreams by their id, registered as a channel or not."""
-    return {row[3]: _channel(row) for row in await _rows(connection, None, ids)}
+    """Datastreams by their id, registered as a channel or not, and the others of their Things."""
+    cursor = await connection.execute(query("load_registry") + query("of_datastreams"), {"ids": ids})
+    return {row[3]: _channel(row) for row in await cursor.fetchall()}
 
 
-async def _rows(connection: Connection, devices: list[DeviceKey] | None, ids: list[int] | None) -> list[TupleRow]:
+async def _registered(connection: Connection, devices: list[DeviceKey] | None) -> list[TupleRow]:
     parameters = {
-        "ids": ids,
         "tenants": [tenant for tenant, _ in devices] if devices is not None else None,
         "devices": [device for _, device in devices] if devices is not None else None,
     }
-    cursor = await connection.execute(query("load_registry"), parameters)
+    cursor = await connection.execute(query("load_registry") + query("registered"), parameters)
     return await cursor.fetchall()
 
 

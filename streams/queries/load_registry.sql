@@ -1,4 +1,4 @@
--- Devices and their channels with all that judging needs; %(tenants)s NULL: all of them.
+-- Channels with all that judging needs. Ends in registered.sql or of_datastreams.sql: with both in one condition no plan could use an index.
 SELECT t.tenant, t.device, d.channel, d.id, t.id, d.unit_of_measurement ->> 'definition',
        coalesce(d.properties -> 'fail_span', p.properties -> 'fail_span'),
        coalesce(d.properties -> 'suspect_span', p.properties -> 'suspect_span'),
@@ -15,5 +15,3 @@ SELECT t.tenant, t.device, d.channel, d.id, t.id, d.unit_of_measurement ->> 'def
                                       ORDER BY m.rank) AS spans
                        FROM multi_datastream_observed_property m JOIN observed_property part ON part.id = m.observed_property_id
                       WHERE m.multi_datastream_id = d.id) AS parts ON d.unit_of_measurements IS NOT NULL
- WHERE (%(ids)s::bigint[] IS NULL AND t.device IS NOT NULL AND d.channel IS NOT NULL OR d.id = ANY (%(ids)s))
-   AND (%(tenants)s::text[] IS NULL OR (t.tenant, t.device) IN (SELECT * FROM unnest(%(tenants)s::text[], %(devices)s::text[])))

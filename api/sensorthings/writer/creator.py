@@ -33,6 +33,14 @@ def utc_now() -> datetime:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Created:
+    """The entity that a request asked for. `shown` is what readers see of it, where that is at hand."""
+
+    id: int
+    shown: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Creator:
     """Writes what a plan says. `store` gives the store, which exists only while the application runs."""
 
@@ -40,19 +48,21 @@ class Creator:
     store: Callable[[], Store]
     clock: Clock = utc_now
 
-    async def create(self, plan: Plan, root: Target) -> int:
-        """Write a plan and give the id of its root; raises `ApiError`s. After an error nothing of the plan is there."""
+    async def create(self, plan: Plan, root: Target) -> Created:
+        """Write a plan; raises `ApiError`s. After an error nothing of the plan is there."""
         now = self.clock()
         ids = await self._write(plan, now) if _needs_rows(plan) else Ids()
         rows = plan.new("Observations")
         if not rows:
-            return ids.of(root)
+            return Created(id=ids.of(root))
         try:
-            numbers = await self._store(rows, ids, now)
+            numbers, shown = await self._store(rows, ids, now)
         except Exception:
             await self._undo(ids)
             raise
-        return numbers[root.index] if root.entity_set == "Observations" and not isinstance(root, Existing) else ids.of(root)
+        if root.entity_set != "Observations" or isinstance(root, Existing):
+            return Created(id=ids.of(root))
+        return Created(id=numbers[root.index], shown=shown.get(numbers[root.index]))
 
     async def _write(self, plan: Plan, now: datetime) -> Ids:
         for attempt in range(1, _ATTEMPTS + 1):
@@ -64,12 +74,12 @@ class Creator:
                     raise
         raise AssertionError
 
-    async def _store(self, rows: Sequence[Row], ids: Ids, now: datetime) -> list[int]:
-        results = await self.store().write_observations([_observation(row, ids, now) for row in rows])
+    async def _store(self, rows: Sequence[Row], ids: Ids, now: datetime) -> tuple[list[int], dict[int, bytes]]:
+        results, shown = await self.store().write_shown([_observation(row, ids, now) for row in rows])
         for row, result in zip(rows, results, strict=True):
             if not isinstance(result, int):
                 raise _refused(row, result)
-        return [result for result in results if isinstance(result, int)]
+        return [result for result in results if isinstance(result, int)], shown
 
     async def _undo(self, ids: Ids) -> None:
         if any(ids.by_set.values()):

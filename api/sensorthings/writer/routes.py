@@ -24,7 +24,7 @@ from api.sensorthings.entities.model import Backward, EntitySet, Ranked, Through
 from api.sensorthings.writer.address import Collection, collection_at, entity_at
 from api.sensorthings.writer.arrays import read_arrays, store_arrays
 from api.sensorthings.writer.asked import Asked, Manner, ReadEntity
-from api.sensorthings.writer.creator import Creator
+from api.sensorthings.writer.creator import Created, Creator
 from api.sensorthings.writer.editor import Editor
 from api.sensorthings.writer.filtered import Filtered
 from api.sensorthings.writer.links import Links, is_reference
@@ -64,12 +64,12 @@ class Writing:
         collection = await collection_at(_path(request), self.creator.pool)
         entity_set = collection.entity_set
         plan = Plan()
-        number = await self.creator.create(plan, plan_at(plan, collection, await read_json(request)))
+        created = await self.creator.create(plan, plan_at(plan, collection, await read_json(request)))
         for name, rows in plan.rows.items():
             self.metrics.written.labels(name).inc(len(rows))
         if "Observations" in plan.rows:
             self.metrics.batch.observe(len(plan.rows["Observations"]))
-        return await self._created(entity_set, number, minimal="return=minimal" in request.headers.get("prefer", ""))
+        return await self._created(entity_set, created, minimal="return=minimal" in request.headers.get("prefer", ""))
 
     async def change(self, request: Request) -> Response:
         """Answer a PATCH, merging or by RFC 6902, with the changed entity; raises `ApiError`s."""
@@ -106,14 +106,14 @@ class Writing:
             await self.editor.delete(await entity_at(_path(request), self.editor.pool), await self._asked(request))
         return Response(status_code=200)
 
-    async def _created(self, entity_set: EntitySet, number: int, *, minimal: bool) -> Response:
-        address = f"{self.root}/{entity_set.name}({number})"
+    async def _created(self, entity_set: EntitySet, created: Created, *, minimal: bool) -> Response:
+        address = f"{self.root}/{entity_set.name}({created.id})"
         headers = {"Location": address}
         if minimal:
             return Response(status_code=201, headers=headers | {"Preference-Applied": "return=minimal"})
-        body = await self.read(entity_set, number)
+        body = created.shown or await self.read(entity_set, created.id)
         if body is None:
-            body = msgspec.json.encode({"@iot.id": number, "@iot.selfLink": address})
+            body = msgspec.json.encode({"@iot.id": created.id, "@iot.selfLink": address})
         return Response(body, status_code=201, headers=headers | {"ETag": etag_of(body)}, media_type="application/json")
 
 

@@ -26,7 +26,7 @@ class NoStore:
         pass
 
 
-async def open_no_store(_database_url: str) -> Store:
+async def open_no_store(_database_url: str, _shown: bytes) -> Store:
     return NoStore()
 
 
