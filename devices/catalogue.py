@@ -57,7 +57,8 @@ class Property:
     """One observed property. `unit` is its UCUM code, None where there is none (then all of the unit is null: 18-088, 8.2.4).
 
     `fail_span` and `suspect_span` are the bounds of gross_range in that unit; `interval_s` is the usual time between two readings.
-    `categories` names the values that a Category may take, where they are fixed.
+    `categories` names the values that a Category may take, where they are fixed. `circular`: a direction around the circle.
+    `averaged` False: no linear scale, so its distribution is shown and no mean.
     """
 
     key: str
@@ -74,6 +75,8 @@ class Property:
     suspect_span: tuple[float, float] | None = None
     symbols: Texts | None = None
     categories: Mapping[str, Texts] = field(default_factory=dict[str, Texts])
+    circular: bool = False
+    averaged: bool = True
 
     @property
     def observation_type(self) -> str:
@@ -116,6 +119,8 @@ def _property(key: str, entry: dict[str, Any]) -> Property:
         suspect_span=_span(key, entry.get("suspect_span")),
         symbols=entry.get("symbols"),
         categories=entry.get("categories", {}),
+        circular=entry.get("circular", False),
+        averaged=entry.get("averaged", True),
     )
 
 
@@ -144,6 +149,10 @@ def as_observed_property(entry: Property) -> dict[str, Any]:
     for name in ("fail_span", "suspect_span"):
         if (span := getattr(entry, name)) is not None:
             properties[name] = list(span)
+    if entry.circular:
+        properties["circular"] = True
+    if not entry.averaged:
+        properties["averaged"] = False
     if entry.symbols:
         properties["symbols"] = dict(entry.symbols)
     if entry.categories:

@@ -85,3 +85,10 @@ def test_a_contradiction_is_named(tmp_path, change, reason):
     path.write_text("[thing]\n" + "\n".join(good.values()) + "\n" + rest)
     with pytest.raises(CatalogueError, match=f"thing.*{reason}"):
         load_catalogue(path)
+
+
+def test_directions_go_around_the_circle_and_bus_occupancy_is_never_averaged():
+    circular = {key for key, entry in CATALOGUE.items() if as_observed_property(entry)["properties"].get("circular")}
+    assert circular == {key for key, entry in CATALOGUE.items() if entry.unit == "deg"} == {"heading", "wind_direction"}
+    assert as_observed_property(CATALOGUE["occupancy"])["properties"]["averaged"] is False
+    assert "averaged" not in as_observed_property(CATALOGUE["pm2.5"])["properties"]
