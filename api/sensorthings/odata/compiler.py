@@ -10,6 +10,7 @@ from psycopg import sql
 from psycopg.sql import Composable
 
 from api.sensorthings.entities.model import Backward, Kind, Property
+from api.sensorthings.odata.aggregation import Aggregation
 from api.sensorthings.odata.build import Abilities, Access, Build
 from api.sensorthings.odata.errors import MalformedQueryError
 from api.sensorthings.odata.formats import MEDIA, Formats
@@ -17,7 +18,7 @@ from api.sensorthings.odata.limits import Limits
 from api.sensorthings.odata.pages import Collection, Pages, single
 from api.sensorthings.odata.resources import Resource, exists, id_of, meant, resource
 from api.sensorthings.odata.statement import Statement, rendered
-from api.sensorthings.odata.syntax import Form, Options, Request, ResultFormat
+from api.sensorthings.odata.syntax import Apply, Form, Options, Request, ResultFormat
 from api.sensorthings.wire.model import Row, Wire
 
 _TEXT = sql.SQL("{}::text")
@@ -75,6 +76,8 @@ class _Compiler:
         )
         if options.format is not None and collection.reference:
             raise MalformedQueryError("$resultFormat", None, "does not apply to $ref")
+        if options.apply is not None:
+            return self._aggregation(collection, options.apply)
         formats = Formats(build, self._pages)
         if options.format is ResultFormat.CSV:
             query, self.header = formats.csv(collection)
@@ -87,9 +90,29 @@ class _Compiler:
                 parts, finish = formats.geojson(collection), build.wire.features
             case _:
                 parts = self._pages.collection(collection)
+        query = parts.select(*self._link(), finish)
+        return sql.SQL("SELECT page.* FROM ({}) page WHERE {}").format(query, exists(build, before)) if before else query
+
+    def _link(self) -> tuple[Composable, Composable]:
+        """Give the path and the options of a link to the next page."""
+        build, options = self._build, self._request.options
         path = build.wire.link(build.slot(self._request.path, _TEXT))
-        link_options = sql.SQL("''") if options.link is None else build.slot(options.link, _TEXT)
-        query = parts.select(path, link_options, finish)
+        return path, sql.SQL("''") if options.link is None else build.slot(options.link, _TEXT)
+
+    def _aggregation(self, collection: Collection, apply: Apply) -> Composable:
+        build, options, before = self._build, self._request.options, self._resource.stages[:-1]
+        others = {
+            "$select": options.select,
+            "$expand": options.expand,
+            "$resultFormat": options.format,
+            "$ref": collection.reference,
+        }
+        for name, used in others.items():
+            if used:
+                raise MalformedQueryError(name, None, "does not go with $apply")
+        if collection.entity.day_column is None or not (collection.everything or collection.parent is not None):
+            raise MalformedQueryError("$apply", None, "is for Observations and for those of one Datastream")
+        query = Aggregation(build, collection.entity, collection.scope, options, apply).query(*self._link())
         return sql.SQL("SELECT page.* FROM ({}) page WHERE {}").format(query, exists(build, before)) if before else query
 
     def _entity(self) -> Composable:
@@ -146,6 +169,7 @@ def _refuse_collection_options(options: Options) -> None:
         "$count": options.count,
         "$skiptoken": options.after is not None,
         "$resultFormat": options.format is not None,
+        "$apply": options.apply is not None,
     }
     for name, used in given.items():
         if used:

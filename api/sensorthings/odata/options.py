@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
 
+from api.sensorthings.odata.applying import ApplyParser
 from api.sensorthings.odata.cursor import Cursor
 from api.sensorthings.odata.errors import LimitExceededError, MalformedQueryError
 from api.sensorthings.odata.expressions import ExpressionParser
@@ -17,7 +18,7 @@ from api.sensorthings.odata.lexer import TokenKind
 from api.sensorthings.odata.limits import Budget
 from api.sensorthings.odata.syntax import Expand, Options, OrderItem, Parsed, Path, ResultFormat
 
-OPTIONS = ("$filter", "$orderby", "$select", "$expand", "$top", "$skip", "$count", "$resultformat", "$skiptoken")
+OPTIONS = ("$filter", "$orderby", "$select", "$expand", "$top", "$skip", "$count", "$resultformat", "$skiptoken", "$apply")
 _LARGEST_SKIP = 2**53
 
 
@@ -47,6 +48,7 @@ class OptionsParser:
         }
         if depth == 0:
             self._readers["$resultformat"] = _format
+            self._readers["$apply"] = lambda cursor: ApplyParser(cursor, budget).apply()
 
     def add(self, name: str, cursor: Cursor) -> None:
         """Read the value of one option up to `;`, `)` or the end."""
@@ -82,6 +84,7 @@ class OptionsParser:
             after=given.get("$skiptoken"),
             link=self._budget.slot(link),
             format=given.get("$resultformat"),
+            apply=given.get("$apply"),
         )
 
     def _orderby(self, cursor: Cursor) -> tuple[OrderItem, ...]:

@@ -112,6 +112,25 @@ class Expand:
     position: int = field(compare=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aggregated:
+    """`path with method as alias`, or `$count as alias`: then there is no path."""
+
+    path: Path | None
+    method: str
+    alias: str
+    position: int = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Apply:
+    """`$apply`: filters, which are one condition here, and then groups with their aggregates; no groups: all is one."""
+
+    filter: Expression | None
+    groups: tuple[Path, ...]
+    aggregates: tuple[Aggregated, ...]
+
+
 class ResultFormat(enum.Enum):
     """What a collection is given as, when not as JSON (18-088, 9.3.3.6 and what FROST's clients know)."""
 
@@ -138,6 +157,7 @@ class Options:
     after: tuple[int | None, ...] | None = None
     link: int | None = None
     format: ResultFormat | None = None
+    apply: Apply | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -136,6 +136,12 @@ class Wire(Protocol):
         """Give the pieces of a FeatureCollection."""
         ...
 
+    def grouped(
+        self, members: Sequence[tuple[tuple[str, ...], Composable]], results: Sequence[tuple[Composable, Composable]]
+    ) -> Composable:
+        """Give a group of `$apply`: members by their path of names (`id` for an id) and results by name, with their JSON texts."""
+        ...
+
     def quality(self, columns: Sequence[Composable]) -> Composable:
         """Give a result's quality as jsonb, for filters."""
         ...

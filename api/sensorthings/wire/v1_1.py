@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 from psycopg import sql
 from psycopg.sql import Composable
@@ -220,9 +221,34 @@ class WireV11:
         following = or_nothing(text('"@iot.nextLink":"', link, '",'))
         return text('{"type":"FeatureCollection",', counted, following, '"features":[').compose(), items, sql.SQL("']}'")
 
+    def grouped(
+        self, members: Sequence[tuple[tuple[str, ...], Composable]], results: Sequence[tuple[Composable, Composable]]
+    ) -> Composable:
+        """Give a group of `$apply`: members nested by their paths, and results."""
+        or_null = sql.SQL("coalesce({}, 'null')").format
+        tree: dict[str, Any] = {}
+        for path, value in members:
+            here = tree
+            for name in path[:-1]:
+                here = here.setdefault(name, {})
+            here["@iot.id" if path[-1] == "id" else path[-1]] = or_null(value)
+        own = [text(",", sql.SQL("to_json({})::text").format(name), ":", or_null(value)) for name, value in results]
+        whole = total([_nested(tree), *own])
+        return text("{", sql.SQL("substr({}, 2)").format(whole.compose()), "}").compose()
+
     def quality(self, columns: Sequence[Composable]) -> Composable:
         """Give a result's quality as jsonb."""
         return sql.SQL("coalesce({}, ({})::jsonb)").format(columns[0], _verdict(*columns[1:]))
+
+
+def _nested(tree: Mapping[str, Any]) -> Text:
+    members = [
+        text(f',"{name}":{{', sql.SQL("substr({}, 2)").format(_nested(cast("dict[str, Any]", value)).compose()), "}")
+        if isinstance(value, dict)
+        else text(f',"{name}":', value)
+        for name, value in tree.items()
+    ]
+    return total(members)
 
 
 def _always(found: Property) -> bool:

@@ -64,7 +64,7 @@ CHANGE = "2026-03-29T00"  # the hour before the clocks of Berlin and the Azores 
 DAYS = "phenomenonTime ge 2026-02-10T00:00:00Z and phenomenonTime lt 2026-04-11T00:00:00Z"
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(path=paths, condition=conditions, private=st.booleans())
 @example(path="Observations", condition=DAYS, private=True)
 @example(

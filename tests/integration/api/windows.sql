@@ -12,7 +12,7 @@ INSERT INTO observation (id, datastream_id, phenomenon_time, phenomenon_end, dis
 SELECT observation_id(t), 1 + k % 10, t,
        CASE k % 7 WHEN 1 THEN t + interval '15 min' WHEN 2 THEN t + random() * interval '3 days' WHEN 3 THEN t - interval '1 hour'
                   WHEN 4 THEN t + (k % 40) * interval '1 day' END,
-       k, t, k, CASE k % 5 WHEN 0 THEN 3 ELSE 1 END, 1, 1, k % 11 = 0
+       k, t, k, CASE k % 3 WHEN 0 THEN 3 ELSE 1 END, 1, 1, k % 11 = 0
   FROM generate_series(1, 6000) k,
        LATERAL (SELECT CASE WHEN k % 3 = 0 THEN timestamptz '2026-03-28Z' + random() * interval '2 days'
                             WHEN k % 3 = 1 THEN timestamptz '2026-02-01Z' + (random() * 6000)::int * interval '15 min'
