@@ -55,7 +55,7 @@ class Kafka(Server):
         return "\n".join(lines) + "\n"
 
     def _format(self, properties: Path) -> None:
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        cluster = new_cluster_id()
         java, *options = self._java()
         tool = [
             java,
@@ -89,3 +89,11 @@ class Kafka(Server):
             "-cp",
             f"{kafka_dir()}/*",
         ]
+
+
+def new_cluster_id() -> str:
+    """Make an id as Kafka's own tool makes them; one that begins with a dash would be read as an option."""
+    while True:
+        made = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        if not made.startswith("-"):
+            return made
