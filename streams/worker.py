@@ -12,16 +12,15 @@ from typing import NoReturn, Protocol
 import msgspec
 
 from ingest_mqtt.contract import RawMessage, decode_batch
-from streams import ledger, standing, store
+from streams import ledger, store
 from streams.errors import FencedError, RegistryMovedError, StandingMovedError
-from streams.intake import Intake, Limits, Poison, take_in
+from streams.intake import Intake, Limits
 from streams.isolate import Found, Sieve, fault_of
 from streams.pause import Alarm, Gate, Watch, is_enough, source_of
-from streams.queries import query
-from streams.registry import Registry
 from streams.sessions import Pool, retrying
 from streams.store import Receipt, StoreLimits
 from streams.tails import Tails
+from streams.taker import Taker
 from streams.transport import Batch
 
 logger = logging.getLogger(__name__)
@@ -69,23 +68,20 @@ class Worker:
         self._pool = pool
         self._owner = owner
         self._log = log
-        self._limits = limits
+        self._taker = Taker(limits)
         self._store_limits = store_limits
         self._on_receipts = on_receipts
         self._on_stored = on_stored
         self._gate = gate
         self._watch = Watch()
         self._give_up = give_up_after_s
-        self._registry = Registry()
         self._tails = Tails()
-        self._placeless: set[int] = set()  # Things that have no Location to make a FeatureOfInterest from
-        self._stale = True
         self._known_incarnation: str | None = None
 
     @property
     def quarantined(self) -> int:
         """How many devices are quarantined, as far as this worker knows."""
-        return sum(each.quarantined for each in self._standings.values())
+        return self._taker.quarantined
 
     @property
     def has_joined(self) -> bool:
@@ -94,7 +90,7 @@ class Worker:
 
     def registry_changed(self) -> None:
         """Have the registry read again before the next batch."""
-        self._stale = True
+        self._taker.changed()
 
     async def claim(self, partitions: set[tuple[str, int]]) -> dict[tuple[str, int], ledger.Claim]:
         """Take partitions in the ledger; see `transport.Ownership`."""
@@ -103,7 +99,7 @@ class Worker:
         if self._known_incarnation not in (None, incarnation):
             self.fatal(f"the log was made anew: {self._known_incarnation} became {incarnation}")
         self._known_incarnation = incarnation
-        self._stale = True  # another worker may have had these devices
+        self._taker.changed()  # another worker may have had these devices
         claims: dict[tuple[str, int], ledger.Claim] = {}
         async for attempt in retrying(self._give_up):
             with attempt:
@@ -143,7 +139,7 @@ class Worker:
             if not await self._gate.close(pause.alarm):
                 self.fatal("paused for long: a new process goes on waiting")
             self._watch.clear()
-            self._stale = True
+            self._taker.changed()
             await self._store_once(claim, start, end, messages, watched=False)  # somebody has looked
 
     async def _store_once(self, claim: ledger.Claim, start: int, end: int, messages: list[RawMessage], *, watched: bool) -> None:
@@ -153,18 +149,18 @@ class Worker:
         async for attempt in retrying(self._give_up):
             with attempt:
                 async with self._pool.connection() as connection:
-                    intake = await self._take_in(connection, messages)
+                    intake = await self._taker.take_in(connection, messages)
                     self._check(intake, watched=watched)
                     try:
                         receipts = await commit(connection, intake)
                     except (RegistryMovedError, StandingMovedError):
-                        self._stale = True  # the same batch again, by what holds now
+                        self._taker.changed()  # the same batch again, by what holds now
                         raise
                     except Exception as error:  # noqa: BLE001 - raised again where no reading is the reason
                         fault_of(error)
                         intake = await self._without_poison(connection, messages, intake, watched=watched)
                         receipts = await commit(connection, intake)
-                self._standings.update({device: after for device, (_, after) in intake.moves.items()})
+                self._taker.stored(intake)
                 self._watch.add(intake)
                 self._on_receipts(receipts)
                 self._on_stored(intake)
@@ -184,37 +180,11 @@ class Worker:
         sieve = Sieve(connection, self._store_limits)
         if watched:  # a wrong release is seen before every reading was tried
             found = await sieve.find(intake.candidates, enough)
-            taken = self._take(messages, found)
+            taken = self._taker.take(messages, found)
             self._check(taken, watched=True)
             if not enough(found):
                 return taken
-        return self._take(messages, await sieve.find(intake.candidates))
-
-    def _take(self, messages: list[RawMessage], poison: Poison | None = None) -> Intake:
-        return take_in(messages, self._registry, self._limits, poison, self._standings)
-
-    async def _take_in(self, connection: store.Connection, messages: list[RawMessage]) -> Intake:
-        if self._stale:
-            self._stale = False  # before the reading: a change meanwhile sets it again
-            self._placeless.clear()
-            await self._registry.load(connection)
-            self._standings = await standing.load(connection)
-        intake = self._take(messages)
-        if intake.unknown or intake.unknown_datastreams or intake.unknown_features:  # perhaps registered a moment ago
-            await self._registry.refresh(connection, intake.unknown)
-            await self._registry.refresh_entities(connection, intake.unknown_datastreams, intake.unknown_features)
-            intake = self._take(messages)
-        wanting = _without_feature(intake) - self._placeless
-        if wanting:  # the first reading from this place
-            await connection.execute(query("make_features"), {"things": sorted(wanting)})
-            await self._registry.load(connection)
-            intake = self._take(messages)
-            self._placeless |= _without_feature(intake)
-        return intake
-
-
-def _without_feature(intake: Intake) -> set[int]:
-    return {candidate.channel.thing_id for candidate in intake.candidates if candidate.channel.feature_id is None}
+        return self._taker.take(messages, await sieve.find(intake.candidates))
 
 
 def messages_of(value: bytes) -> list[RawMessage]:
