@@ -1,5 +1,5 @@
 # `make` alone says what there is. Every target first makes .venv ready; further arguments go in ARGS="…".
-.PHONY: help run test lint servers bench bench-api conformance clean
+.PHONY: help run test lint servers bench bench-api faults mutants conformance clean
 .DEFAULT_GOAL := help
 
 help:
@@ -9,6 +9,8 @@ help:
 	@echo 'make servers  install mosquitto, Kafka and TimescaleDB into servers/ (Debian, root), for ARGS="--servers local" and the tests'
 	@echo 'make bench    measure the whole road on these servers'
 	@echo 'make bench-api    measure the SensorThings API; ARGS="--quick" in a minute'
+	@echo 'make faults   kill, freeze, cut and poison the platform, and prove that no reading is lost; ARGS="--help" shows its options'
+	@echo 'make mutants  plant the classic mistakes one by one, and prove that the tests notice each'
 	@echo 'make conformance  run the test suite of OGC against a fresh platform'
 	@echo 'make clean    remove what make and the tools made; data (var/) and servers/ stay'
 
@@ -36,6 +38,14 @@ bench:
 bench-api:
 	@scripts/environment run
 	@.venv/bin/python -m benchmarks.api $(ARGS)
+
+faults:
+	@scripts/environment dev
+	@PYTHONPATH=.:tests .venv/bin/python tests/faults $(ARGS)
+
+mutants:
+	@scripts/environment dev
+	@.venv/bin/python tests/mutants $(ARGS)
 
 # The suite comes by Maven into servers/ets-sta10.
 conformance:

@@ -91,11 +91,18 @@ class Platform:
             *self._more,
         ]  # fmt: skip
 
+    def environment(self) -> dict[str, str]:
+        return environment()
+
+    def roots(self) -> tuple[Path, ...]:
+        """Directories below which its processes keep their data."""
+        return (self.data_dir,)
+
     def start(self) -> Platform:
         self.data_dir.mkdir(parents=True, exist_ok=True)
         self._lines = queue.Queue()
         with self.said.open("w") as log:
-            self.process = subprocess.Popen(self.command(), stdout=subprocess.PIPE, stderr=log, text=True, env=environment())
+            self.process = subprocess.Popen(self.command(), stdout=subprocess.PIPE, stderr=log, text=True, env=self.environment())
         threading.Thread(target=self._listen, args=(self.process, self._lines), daemon=True).start()
         try:
             line = self._lines.get(timeout=READY_S)
@@ -139,24 +146,41 @@ class Platform:
     def family(self) -> list[psutil.Process]:
         """Every living process that was started for this data directory, and what those started."""
         found: list[psutil.Process] = []
+        roots = tuple(f"{root.absolute()}/" for root in self.roots())
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
                 mark = process.environ().get(MARK, "")
-                if mark.startswith(f"{self.data_dir.absolute()}/") and process.status() != psutil.STATUS_ZOMBIE:
+                if mark.startswith(roots) and process.status() != psutil.STATUS_ZOMBIE:
                     found.append(process)
         return found
 
     def pid(self, name: str) -> int:
         return int((self.data_dir / "run" / f"{name}.pid").read_text())
 
+    def names(self) -> tuple[str, ...]:
+        return (*SERVERS, *PROCESSES)
+
     def pids(self) -> dict[str, int]:
-        return {name: self.pid(name) for name in (*SERVERS, *PROCESSES)}
+        return {name: self.pid(name) for name in self.names()}
+
+    def ports(self) -> list[int]:
+        """Every port that clients reach."""
+        places = self.places
+        return [self.http_port, places.mqtt_port, places.mqtt_legacy_port, int(places.kafka.rpartition(":")[2])]
 
     def kill(self, name: str) -> int:
         """Kill -9 one process and return its id."""
         pid = self.pid(name)
         os.kill(pid, signal.SIGKILL)
         return pid
+
+    def send(self, name: str, number: signal.Signals) -> None:
+        """Send one process a signal."""
+        os.kill(self.pid(name), number)
+
+    def readiness(self, name: str) -> int:
+        """How often the supervisor has said that a process is ready."""
+        return self.said.read_text().count(f"{name} is ready")
 
     def wait_ready(self, timeout_s: float = 60.0) -> None:
         """Wait until the API answers and finds database, log and broker."""

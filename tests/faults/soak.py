@@ -1,0 +1,142 @@
+"""A long run under steady load: random kills, the next one after recovery, or none at all and a look at memory."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from figures_file import save
+from load import GATEWAYS, Load
+from road import Platform
+from sources import READINGS, TURN_S
+from stage import Scenario, Stage, rss_mb
+from theatre import Theatre
+
+VICTIMS = ("bridge", "worker-1", "mqtt", "postgres", "kafka", "api")
+PAUSE_S = (1.0, 20.0)  # between recovery and the next kill
+SAMPLE_S = 10.0
+WARM_UP_S = 300.0
+SAVE_S = 60.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Memory:
+    """Samples of RSS by process and incarnation: a killed process begins a new series."""
+
+    samples: dict[tuple[str, int], list[tuple[float, float]]] = field(default_factory=dict)
+
+    def sample(self, platform: Platform) -> None:
+        now = time.monotonic()
+        for name, rss in rss_mb(platform).items():
+            try:
+                key = name, platform.pid(name)
+            except (FileNotFoundError, ValueError):
+                continue
+            self.samples.setdefault(key, []).append((now, rss))
+
+    def peaks(self) -> dict[str, float]:
+        found: dict[str, float] = {}
+        for (name, _), series in self.samples.items():
+            found[name] = max(found.get(name, 0.0), *(rss for _, rss in series))
+        return found
+
+    def slopes(self, warm_up_s: float) -> dict[str, float]:
+        """MB/h of each process's longest-lived incarnation after its warm-up: least squares."""
+        found: dict[str, tuple[int, float]] = {}
+        for (name, _), series in self.samples.items():
+            warm = [point for point in series if point[0] - series[0][0] >= warm_up_s]
+            if len(warm) > max(5, found.get(name, (0, 0.0))[0]):
+                found[name] = len(warm), round(slope(warm) * 3600, 2)
+        return {name: value for name, (_, value) in found.items()}
+
+
+def slope(points: list[tuple[float, float]]) -> float:
+    """Least squares, per second."""
+    n = len(points)
+    mean_t, mean_y = sum(t for t, _ in points) / n, sum(y for _, y in points) / n
+    spread = sum((t - mean_t) ** 2 for t, _ in points)
+    return sum((t - mean_t) * (y - mean_y) for t, y in points) / spread if spread else 0.0
+
+
+class Watcher(threading.Thread):
+    """Samples memory while the soak goes on."""
+
+    def __init__(self, platform: Platform, memory: Memory) -> None:
+        super().__init__(name="memory", daemon=True)
+        self._platform = platform
+        self._memory = memory
+        self.stopping = threading.Event()
+
+    def run(self) -> None:
+        while not self.stopping.wait(SAMPLE_S):
+            self._memory.sample(self._platform)
+
+
+def soak(theatre: Theatre, figures: dict[str, Any], path: Path, *, seconds: float, rate: float, kills: bool) -> None:
+    """Soak and write down how it stands every minute, also when it fails."""
+    name = "soak" if kills else "soak-no-kills"
+    what = f"{seconds:.0f} s at {rate:.0f} readings/s" + (", random kills" if kills else ", no kills")
+
+    def run(stage: Stage) -> None:
+        _soak(stage, seconds, rate, kills=kills, write=lambda: _write(figures, path, name, stage.figures))
+
+    scenario = Scenario(name=name, what=what, run=run)
+    try:
+        figures["soaks"][name] = theatre.play(scenario, 1.0)
+    except (Exception, pytest.fail.Exception):  # noqa: BLE001 - it stands in the figures, which the caller looks at
+        theatre.discard()
+        figures["soaks"][name] = theatre.last
+    save(path, figures)
+
+
+def _write(figures: dict[str, Any], path: Path, name: str, found: dict[str, Any]) -> None:
+    figures["soaks"][name] = found | {"unfinished": True}
+    save(path, figures)
+
+
+def _soak(stage: Stage, seconds: float, rate: float, *, kills: bool, write: Any) -> None:
+    memory = Memory()
+    watcher = Watcher(stage.platform, memory)
+    messages = max(1, round(rate * TURN_S / READINGS / GATEWAYS))
+    killed: Counter[str] = Counter()
+    with stage.load(patience_s=900, messages=messages) as made:
+        watcher.start()
+        try:
+            _go_on(stage, made, seconds, killed if kills else None, memory, write)
+        finally:
+            watcher.stopping.set()
+            watcher.join(30)
+            _note(stage, memory, killed, seconds)
+            made.notes |= {"wanted_rate": rate}
+
+
+def _go_on(stage: Stage, made: Load, seconds: float, killed: Counter[str] | None, memory: Memory, write: Any) -> None:
+    rng = random.Random()  # not always the same order: the seed is no part of what is proved
+    end = time.monotonic() + seconds
+    written = time.monotonic()
+    while (left := end - time.monotonic()) > 0:
+        time.sleep(min(left, rng.uniform(*PAUSE_S)))
+        if killed is not None and time.monotonic() < end:
+            victim = rng.choice(VICTIMS)
+            took = made.kill(victim)
+            killed[victim] += 1
+            stage.figures.setdefault("recoveries_by_process", {}).setdefault(victim, []).append(round(took, 2))
+        if time.monotonic() - written > SAVE_S:
+            written = time.monotonic()
+            _note(stage, memory, killed or Counter(), seconds)
+            sent = sum(source.sent.readings for source in made.sources)
+            stage.figures |= {"sent_so_far": sent, "false_receipts_so_far": len(made.watch.untrue)}
+            write()
+
+
+def _note(stage: Stage, memory: Memory, killed: Counter[str], seconds: float) -> None:
+    stage.figures |= {
+        "kills": dict(killed), "kills_in_all": killed.total(), "rss_peak_mb": memory.peaks(),
+        "rss_slope_mb_per_h": memory.slopes(min(WARM_UP_S, seconds / 4)),
+    }  # fmt: skip

@@ -1,0 +1,95 @@
+"""What a scenario gets: a running platform, how much of it is asked for, and where its figures go."""
+
+from __future__ import annotations
+
+import random
+import statistics
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import psutil
+from load import Load, load
+from road import Platform
+from truth import check
+
+Kind = Literal["local", "apart", "embedded"]
+
+
+class WrongError(AssertionError):
+    """What was found does not agree with what was sent."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Stage:
+    """A scenario's surroundings. `figures` goes into the report; `scale` shrinks counts and durations."""
+
+    name: str
+    platform: Platform
+    folder: Path
+    scale: float
+    figures: dict[str, Any] = field(default_factory=dict)
+    rng: random.Random = field(default_factory=lambda: random.Random("faults"))
+
+    def times(self, number: int, least: int = 1) -> int:
+        return max(least, round(number * self.scale))
+
+    def seconds(self, whole: float, least: float) -> float:
+        return max(least, whole * self.scale)
+
+    @contextmanager
+    def load(self, *, may_lose_plain: bool = True, patience_s: float = 240.0, **options: Any) -> Iterator[Load]:
+        """Load around a fault; when the fault is over, everything is settled and compared."""
+        with load(self.platform, self.folder / "outboxes", self.name, **options) as made:
+            yield made
+            made.settle(patience_s)
+            self.judge(made, may_lose_plain=may_lose_plain)
+
+    def judge(self, made: Load, *, may_lose_plain: bool) -> None:
+        verdict = check(made, may_lose_plain=may_lose_plain)
+        wrong = [*verdict.wrong, *strays(self.platform)]
+        self.figures |= verdict.figures() | made.notes | {"wrong": wrong}
+        self.figures["rss_mb"] = rss_mb(self.platform)
+        if made.recoveries:
+            took = sorted(made.recoveries)
+            self.figures["recovery_s"] = {
+                "n": len(took), "p50": round(statistics.median(took), 2), "max": round(took[-1], 2),
+                "all": [round(each, 2) for each in made.recoveries],
+            }  # fmt: skip
+        if wrong:
+            raise WrongError("; ".join(wrong))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One fault: how it is made, on which platform, and the longest recovery that is promised (seconds)."""
+
+    name: str
+    what: str
+    run: Callable[[Stage], None]
+    kind: Kind = "local"
+    recovery_s: float | None = None
+
+
+def rss_mb(platform: Platform) -> dict[str, float]:
+    """Memory of each process with its children."""
+    found: dict[str, float] = {}
+    for name in platform.names():
+        try:
+            first = psutil.Process(platform.pid(name))
+            found[name] = round(sum(each.memory_info().rss for each in [first, *first.children(recursive=True)]) / 1e6, 1)
+        except (psutil.NoSuchProcess, FileNotFoundError):
+            continue
+    return found
+
+
+def strays(platform: Platform) -> list[str]:
+    """Processes of the platform that are none of its present ones, nor started by them."""
+    known: set[int] = set()
+    for name in platform.names():
+        first = psutil.Process(platform.pid(name))
+        known |= {first.pid, *(each.pid for each in first.children(recursive=True))}
+    left = [each for each in platform.family() if each.pid not in known]
+    return [f"{each.pid} {each.name()} is a process that nobody needs" for each in left if each.is_running()]

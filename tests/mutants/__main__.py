@@ -1,0 +1,109 @@
+"""Plants the classic mistakes, one at a time, in a copy of the tree: `make mutants [ARGS="--only clean-start"]`.
+
+Each mutant must turn its tests red, and the copy without a mutant must be green. Exit code 1 otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from mutations import MUTANTS, DoesNotApplyError, Mutant
+
+ROOT = Path(__file__).parents[2]
+LIMIT_S = 240
+SERVERS = "embedded"  # tests that run on each set of servers run on this one: a mistake does not depend on it
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make mutants", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="", metavar="NAMES", help="mutants, separated by commas")
+    parser.add_argument("--list", action="store_true", help="name the mutants and end")
+    asked = parser.parse_args()
+    if asked.list:
+        say("\n".join(f"{mutant.name:40} {mutant.why}" for mutant in MUTANTS))
+        return 0
+    chosen = [mutant for mutant in MUTANTS if not asked.only or mutant.name in asked.only.split(",")]
+    if not chosen:
+        sys.stderr.write(f"no such mutant; known are {', '.join(mutant.name for mutant in MUTANTS)}\n")
+        return 2
+    with tempfile.TemporaryDirectory(prefix="grenzregion-mutants-") as folder:
+        tree = Path(folder) / "tree"
+        copy_tree(tree)
+        return judge(chosen, tree)
+
+
+def judge(chosen: list[Mutant], tree: Path) -> int:
+    began = time.monotonic()
+    complaints = healthy(chosen, tree)
+    for mutant in chosen:
+        found = alive(mutant, tree)
+        say(f"{'ALIVE ' if found else 'killed'} {mutant.name}: {mutant.why}")
+        complaints += found
+    say("".join(f"\n{complaint}" for complaint in complaints))
+    killed = sum(not any(complaint.startswith(f"{mutant.name}:") for complaint in complaints) for mutant in chosen)
+    say(f"{killed} of {len(chosen)} mutants were killed, in {time.monotonic() - began:.0f} s")
+    return 1 if complaints else 0
+
+
+def healthy(chosen: list[Mutant], tree: Path) -> list[str]:
+    """Run all tests without a mutant."""
+    tests = sorted({test for mutant in chosen for test in mutant.tests})
+    code, red, said = run(tree, tests)
+    return [] if code == 0 else [f"without a mutant the tests are not green (exit code {code}): {', '.join(red) or said[-2000:]}"]
+
+
+def alive(mutant: Mutant, tree: Path) -> list[str]:
+    """Plant it, run its tests, take it out again; says what is wrong about it, nothing when it was killed."""
+    kept = {file: (tree / file).read_bytes() for file in mutant.files if (tree / file).exists()}
+    try:
+        mutant.apply(tree)
+        code, red, said = run(tree, list(mutant.tests))
+    except DoesNotApplyError as error:
+        return [str(error)]
+    finally:
+        for file, content in kept.items():
+            (tree / file).write_bytes(content)
+    if code not in (0, 1):
+        return [f"{mutant.name}: the tests did not run (exit code {code}): {said[-2000:]}"]
+    green = [test for test in mutant.tests if test not in red]
+    return [f"{mutant.name}: not noticed by {', '.join(green)}"] if green else []
+
+
+def run(tree: Path, tests: list[str]) -> tuple[int, set[str], str]:
+    """Exit code, the tests that failed (without parameters), and what pytest said."""
+    environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment.setdefault("GRENZREGION_SERVERS_DIR", str(ROOT / "servers"))
+    environment.pop("GRENZREGION_REQUIRE_LOCAL", None)
+    # No server set: a test of a unit; `embedded` in the name of a test's parameter: this set. `local` is left out.
+    command = [sys.executable, "-m", "pytest", "-q", "--tb=short", "-rf", "-p", "no:cacheprovider", "-k", "not local", *tests]
+    done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    red = {re.sub(r"\[.*", "", line.split(" ")[1]) for line in done.stdout.splitlines() if line.startswith("FAILED ")}
+    return done.returncode, red, done.stdout + done.stderr
+
+
+def copy_tree(tree: Path) -> None:
+    """Copy what belongs to the project, as it stands."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    for name in listed.stdout.split("\0"):
+        source = ROOT / name
+        if name and source.is_file():
+            (tree / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, tree / name)
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
