@@ -104,6 +104,10 @@ into_summary AS (
               FROM (SELECT (EXCLUDED.last_time, EXCLUDED.latest_discriminator) > (s.last_time, s.latest_discriminator) AS newer) AS q),
         changed = EXCLUDED.changed, written = EXCLUDED.written
 ),
+queued AS (  -- what virtual Datastreams make of these readings
+    INSERT INTO virtual_queue (datastream_id, quarter)
+    SELECT DISTINCT v.datastream_id, q.bucket FROM quarter q JOIN virtual_input v ON v.input_id = q.datastream_id
+),
 news AS (
     INSERT INTO stored_outbox (payload)
     SELECT convert_to('{"version":1,"created":[' || string_agg(id::text, ',') || ']}', 'UTF8') FROM fresh HAVING count(*) > 0

@@ -23,6 +23,10 @@ quarter AS (
      ORDER BY b.datastream_id, b.bucket, o.flag
     RETURNING *
 ),
+queued AS (
+    INSERT INTO virtual_queue (datastream_id, quarter)
+    SELECT DISTINCT v.datastream_id, t.bucket FROM touched t JOIN virtual_input v ON v.input_id = t.datastream_id
+),
 coarse AS (
     SELECT DISTINCT datastream_id, 'hour'::aggregate_span AS span, date_trunc('hour', bucket, 'UTC') AS bucket, 'UTC' AS timezone FROM touched
     UNION ALL

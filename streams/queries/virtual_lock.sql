@@ -1,0 +1,2 @@
+-- One worker at a time, of all processes; given back with the transaction.
+SELECT pg_try_advisory_xact_lock(hashtext('grenzregion.virtual'))

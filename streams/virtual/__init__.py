@@ -1,0 +1,1 @@
+"""Virtual Datastreams: Observations made of others' by a formula."""
