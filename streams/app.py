@@ -17,7 +17,7 @@ from infra.log import end_offsets, ensure_topic
 from infra.settings import WorkerSettings
 from infra.telemetry import serve_telemetry, set_up_logging
 from ingest_mqtt.contract import RAW_TOPIC, STORED_TOPIC
-from streams import health, store
+from streams import health, neighbours, store
 from streams.agents import ingest
 from streams.intake import Intake, Limits
 from streams.pause import Gate
@@ -107,12 +107,13 @@ class Process:
             client_id=f"grenzregion-{settings.worker_id}",
         )
         self._news = NewsPublisher(self._pool, settings.kafka)
+        self._limits = StoreLimits(future_s=settings.future_minutes * 60, grace=timedelta(minutes=settings.close_minutes))
         self._worker = Worker(
             pool=self._pool,
             owner=f"{settings.worker_id}/{os.getpid()}",
             log=RawLog(settings),
             limits=Limits(earliest=datetime.fromisoformat(settings.earliest), ahead=timedelta(days=settings.future_days)),
-            store_limits=StoreLimits(future_s=settings.future_minutes * 60, grace=timedelta(minutes=settings.close_minutes)),
+            store_limits=self._limits,
             on_receipts=self._receipts.publish,
             on_stored=self._stored,
             gate=self._gate,
@@ -131,7 +132,7 @@ class Process:
         self._receipts.start()
         async with self._pool.connection() as connection:
             self._receipts.publish(await store.last_receipts(connection))
-        for work in (self._news.run(), self._listen(), self._watch()):
+        for work in (self._news.run(), neighbours.run(self._pool, self._limits), self._listen(), self._watch()):
             task = asyncio.create_task(work)
             task.add_done_callback(self._ended)
             self._tasks.append(task)

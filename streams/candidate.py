@@ -29,6 +29,7 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
     feature_id: int | None = None
     # Of a MultiDatastream: for each part of its results the spans (fail low, high, suspect low, high). None: a Datastream.
     parts: tuple[tuple[float, ...], ...] | None = None
+    property_id: int | None = None  # of the ObservedProperty
     rules: Rules | None = None  # None: no test looks at the rows around
 
 

@@ -13,14 +13,14 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow, dict_row
 
+from streams import neighbours
 from streams.candidate import Candidate, Channel
-from streams.consequences import Consequences
+from streams.consequences import Consequences, StoreLimits
 from streams.errors import RegistryMovedError
 from streams.intake import dump_json, numbers_of
 from streams.judge import RULESET_VERSION, judge
 from streams.queries import query
 from streams.registry import channels_by_id
-from streams.store import StoreLimits
 
 Connection = AsyncConnection[TupleRow]
 Stored = dict[str, Any]  # the columns of a row of observation
@@ -86,7 +86,7 @@ async def change(connection: Connection, observation_id: int, values: Values, ch
     await _follow(connection, [_touched(stored), _touched(new)], limits)
     new["flag"] = await _flag(connection, new)
     await connection.execute(query("revise"), {"cause": "patched", **_key(stored), "old": _shown(stored), "new": _shown(new)})
-    await _tell(connection, "changed", [observation_id])
+    await _tell(connection, "changed", [observation_id], [name for name in new if new[name] != stored.get(name)])
 
 
 async def delete(connection: Connection, observation_id: int, allow: Values, limits: StoreLimits = DEFAULTS) -> None:
@@ -209,7 +209,8 @@ async def _follow(connection: Connection, touched: Sequence[Touched], limits: St
     follow = Consequences({number: c.rules for number, c in channels.items() if c.rules is not None})
     for t in touched:
         follow.edited(t.datastream_id, t.time, t.discriminator)
-    await follow.settle(connection, limits.future_s, limits.grace)
+    await follow.settle(connection, limits)
+    await neighbours.queue(connection, ((channels[t.datastream_id], t.time) for t in touched if t.datastream_id in channels))
     for step in ("refresh_borders", "drop_summaries"):
         await connection.execute(query(step), asked)
     pairs = sorted({(t.datastream_id, t.feature_id) for t in touched if t.feature_id is not None})
@@ -225,6 +226,6 @@ async def _flag(connection: Connection, row: Stored) -> int:
     return found[0]
 
 
-async def _tell(connection: Connection, what: str, ids: Sequence[int]) -> None:
-    news = msgspec.json.encode({"version": 1, what: list(ids)})
+async def _tell(connection: Connection, what: str, ids: Sequence[int], columns: Sequence[str] = ()) -> None:
+    news = msgspec.json.encode({"version": 1, what: list(ids), **({"columns": columns} if columns else {})})
     await connection.execute("INSERT INTO stored_outbox (payload) VALUES (%s)", (news,))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import psycopg
 from psycopg.rows import TupleRow
 
@@ -20,6 +21,13 @@ from streams.tails import Tails
 Connection = psycopg.AsyncConnection[TupleRow]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class StoreLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """`future_s`: a reading further ahead of its reception is flagged 4; `grace`: a closed bucket's time for corrections."""
+
+    future_s: float = 300.0
+    grace: timedelta = timedelta(minutes=15)
 
 
 async def recompute(connection: Connection, datastreams: Sequence[int], times: Sequence[datetime]) -> None:
@@ -57,7 +65,7 @@ class Consequences:
 
     def judged(self, verdicts: Verdicts, candidates: Sequence[Candidate]) -> None:
         """Take what judging new readings found."""
-        self._take(verdicts.changed, verdicts.changed_from.tolist())
+        self.take(verdicts.changed, verdicts.changed_from.tolist(), "judged")
         self._again = {number: list(times) for number, times in verdicts.again.items()}
         self._fresh = _keys(candidates, self._again.keys()) - verdicts.stored
 
@@ -68,23 +76,24 @@ class Consequences:
             self._again.setdefault(number, []).append(microseconds(time))
             self._fresh.add((number, microseconds(time), discriminator))
 
-    async def settle(self, connection: Connection, future_s: float, grace: timedelta) -> None:
-        """Write everything that follows."""
-        if self._again:
-            judged = await rejudge.judge_again(connection, self._again, self._rules, future_s)
-            self._take(judged.changed, judged.changed_from.tolist())
-        if self._stale:
-            await recompute(connection, [number for number, _ in self._stale], [time for _, time in self._stale])
-        await self._changes.revise(connection, grace)
-
-    def _take(self, changed: Rows, flags_before: list[int]) -> None:
+    def take(self, changed: Rows, flags_before: Sequence[int], cause: str) -> None:
+        """Take stored rows whose verdict changed, which is written already."""
         for row, flag_before in zip(changed, flags_before, strict=True):
             if row["flag"] == flag_before:
                 continue
             key = rejudge.key_of(row)
             self._stale.add((key[0], _EPOCH + timedelta(microseconds=key[1])))
             if key not in self._fresh:
-                self._changes.note("judged", key, None, flag_before)
+                self._changes.note(cause, key, None, flag_before)
+
+    async def settle(self, connection: Connection, limits: StoreLimits) -> None:
+        """Write everything that follows."""
+        if self._again:
+            judged = await rejudge.judge_again(connection, self._again, self._rules, limits.future_s)
+            self.take(judged.changed, judged.changed_from.tolist(), "judged")
+        if self._stale:
+            await recompute(connection, [number for number, _ in self._stale], [time for _, time in self._stale])
+        await self._changes.revise(connection, limits.grace)
 
 
 def _keys(candidates: Sequence[Candidate], numbers: Collection[int]) -> set[Key]:

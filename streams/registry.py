@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
@@ -9,7 +10,11 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from streams.candidate import NAN, Channel
+from streams.quality.rules import Rules
+from streams.quality.rulesets import LATEST, RulesetError, rules_for
 from streams.queries import query
+
+log = logging.getLogger(__name__)
 
 Connection = psycopg.AsyncConnection[TupleRow]
 DeviceKey = tuple[str, str]
@@ -89,7 +94,7 @@ def _by_device(rows: Iterable[TupleRow]) -> dict[DeviceKey, dict[str, Channel]]:
 
 
 def _channel(row: TupleRow) -> Channel:
-    _, _, _, datastream_id, thing_id, unit, fail, suspect, place, properties, feature_id, parts = row
+    _, device, _, datastream_id, thing_id, unit, fail, suspect, place, properties, feature_id, parts, *quality = row
     properties = cast("dict[str, Any]", properties or {})
     fail_low, fail_high = _span(fail, 2)
     suspect_low, suspect_high = _span(suspect, 2)
@@ -113,7 +118,21 @@ def _channel(row: TupleRow) -> Channel:
         moving=moving,
         feature_id=feature_id,
         parts=None if parts is None else tuple((*_span(fail, 2), *_span(suspect, 2)) for fail, suspect in parts),
+        property_id=quality[1],
+        rules=_rules(datastream_id, device, unit, *quality) if parts is None else None,
     )
+
+
+def _rules(
+    datastream_id: int, device: str | None, unit: str | None, properties: Any, _: int, key: str | None, zone: str
+) -> Rules | None:
+    # Entities are written by anyone: what names no rules that there are is told, and has none.
+    own = cast("dict[str, Any]", properties or {})
+    try:
+        return rules_for(key or "", device, own, own.get("ruleset_version", LATEST), timezone=zone, unit=unit or None)
+    except RulesetError as error:
+        log.warning("no rules for the Datastream %d: %s", datastream_id, error)
+        return None
 
 
 def _span(value: Any, size: int) -> list[float]:

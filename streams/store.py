@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 import msgspec
 import psycopg
 from psycopg.rows import TupleRow
 
-from streams import ledger, rejudge, stage, standing
+from streams import ledger, neighbours, rejudge, stage, standing
 from streams.candidate import Candidate
-from streams.consequences import Consequences
+from streams.consequences import Consequences, StoreLimits
 from streams.errors import RegistryMovedError
 from streams.intake import Accepted, Intake
 from streams.judging import judge_new
@@ -29,13 +28,6 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     device: str
     epoch: int
     seq: int | None
-
-
-class StoreLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """`future_s`: a reading further ahead of its reception is flagged 4; `grace`: a closed bucket's time for corrections."""
-
-    future_s: float = 300.0
-    grace: timedelta = timedelta(minutes=15)
 
 
 async def store_batch(
@@ -78,7 +70,8 @@ async def write_rows(
     await rejudge.restate(connection, verdicts.changed)
     if counts[1] < counts[0]:
         await follow.meet_stored(connection, candidates, tails)
-    await follow.settle(connection, limits.future_s, limits.grace)
+    await follow.settle(connection, limits)
+    await neighbours.queue_candidates(connection, candidates)
     moving = sorted({c.channel.datastream_id for c in candidates if c.channel.moving and c.position is not None})
     if moving:
         await connection.execute(query("follow_moving"), {"moving": moving})

@@ -8,13 +8,13 @@ SELECT o.datastream_id, (extract(epoch FROM o.phenomenon_time) * 1000000)::bigin
             AS u (id, low, high, history, back, ahead)) AS asked
  CROSS JOIN LATERAL (
        SELECT coalesce((SELECT phenomenon_time FROM observation
-                         WHERE datastream_id = id AND phenomenon_time < low AND NOT deleted
+                         WHERE datastream_id = asked.id AND phenomenon_time < low AND NOT deleted
                          ORDER BY phenomenon_time DESC, discriminator DESC OFFSET greatest(ahead - 1, 0) LIMIT 1), low) - history AS since) AS reach
  CROSS JOIN LATERAL (
-       SELECT * FROM observation WHERE datastream_id = id AND phenomenon_time BETWEEN since AND high + history
+       SELECT * FROM observation WHERE datastream_id = asked.id AND phenomenon_time BETWEEN since AND high + history
        UNION ALL
-       (SELECT * FROM observation WHERE datastream_id = id AND phenomenon_time < since AND NOT deleted
+       (SELECT * FROM observation WHERE datastream_id = asked.id AND phenomenon_time < since AND NOT deleted
          ORDER BY phenomenon_time DESC, discriminator DESC LIMIT back)
        UNION ALL
-       (SELECT * FROM observation WHERE datastream_id = id AND phenomenon_time > high + history AND NOT deleted
+       (SELECT * FROM observation WHERE datastream_id = asked.id AND phenomenon_time > high + history AND NOT deleted
          ORDER BY phenomenon_time, discriminator LIMIT back + ahead + 1)) AS o

@@ -73,6 +73,7 @@ async def verdicts(road: Road) -> list[tuple[Any, ...]]:
 async def check(road: Road) -> None:
     """Whatever happened: the tables say what judging all rows at once says."""
     rows = await stored_rows(road)
+    assert [(len(rows),)] == await road.rows("SELECT count(*) FROM observation")
     numbers = set(rows["datastream"].tolist())
     at_once = context.judge_again(rows, dict.fromkeys(numbers, (0, 4_102_444_800_000_000)), dict.fromkeys(numbers, RULES))
     wrong = [(row["time"], hex(row["tests"]), row["flag"]) for row in at_once.changed]
@@ -82,7 +83,7 @@ async def check(road: Road) -> None:
         "SELECT flag, count(*), coalesce(sum(number::text::numeric), 0) FROM read.observation GROUP BY flag ORDER BY flag"
     )
     stale = await road.rows(
-        "SELECT 1 FROM datastream_summary s JOIN observation o ON o.id = s.latest_id"
+        "SELECT 1 FROM datastream_summary s JOIN read.observation o ON o.id = s.latest_id"
         " WHERE (s.latest_flag, s.latest_tests, s.latest_ruleset) IS DISTINCT FROM (o.flag, o.tests, o.ruleset)"
     )
     assert not stale
