@@ -167,7 +167,7 @@ def _flat_line(judge: _Judge, rows: Places) -> Flags:
     suspect, fail = (
         spans.span_of(look, rows, *look.reaching_back(rows, given(length), slack), least) for length in ("suspect_s", "fail_s")
     )
-    return tests.flat_line(suspect, fail, given("tolerance"), given("exclude_low"), given("exclude_high"))
+    return tests.flat_line(suspect, fail, given("tolerance"), given("exclude_to"), given("exclude_from"))
 
 
 def _attenuated_signal(judge: _Judge, rows: Places) -> Flags:
@@ -176,7 +176,7 @@ def _attenuated_signal(judge: _Judge, rows: Places) -> Flags:
     span = spans.span_of(look, rows, first, whole, given("least"))
     step = (judge.table[:, COLUMNS["attenuated_signal.suspect"]] / spans.STEPS)[judge.kind]
     deviation = spans.deviation_of(look, rows, first, span, step)
-    return tests.attenuated_signal(deviation, span, given("suspect"), given("fail"), given("exclude_low"), given("exclude_high"))
+    return tests.attenuated_signal(deviation, span, given("suspect"), given("fail"), given("exclude_to"), given("exclude_from"))
 
 
 def _hampel(judge: _Judge, rows: Places) -> Flags:

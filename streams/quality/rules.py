@@ -75,7 +75,7 @@ class FlatLine:
     """A range of at most `tolerance` over `suspect_s`: 3; over `fail_s`: 4.
 
     `slack_s` is how much further back than that the row may lie that opens the span; `least` is the fewest values in it.
-    A series that stays within [`exclude_low`, `exclude_high`] is genuine.
+    A series that stays at or below `exclude_to`, or at or above `exclude_from`, is genuine.
     """
 
     suspect_s: float
@@ -83,8 +83,8 @@ class FlatLine:
     tolerance: float = 0.0
     slack_s: float
     least: int = 3
-    exclude_low: float = NAN
-    exclude_high: float = NAN
+    exclude_to: float = NAN
+    exclude_from: float = NAN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +96,8 @@ class AttenuatedSignal:
     fail: float = NAN
     slack_s: float
     least: int = 3
-    exclude_low: float = NAN
-    exclude_high: float = NAN
+    exclude_to: float = NAN
+    exclude_from: float = NAN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -104,27 +104,27 @@ class Span(NamedTuple):
     whole: npt.NDArray[np.bool_]
 
 
-def flat_line(suspect: Span, fail: Span, tolerance: Floats, exclude_low: Floats, exclude_high: Floats) -> Flags:
+def flat_line(suspect: Span, fail: Span, tolerance: Floats, exclude_to: Floats, exclude_from: Floats) -> Flags:
     """Flag 3 where the range is at most `tolerance` over the shorter span, 4 over the longer one.
 
-    A shorter piece of the span that moves proves that all of it does: 1; one that does not proves nothing: 2. A series within
-    [`exclude_low`, `exclude_high`] may stand still: no vehicles by night are a genuine count.
+    A shorter piece of the span that moves proves that all of it does: 1; one that does not proves nothing: 2. A series that
+    stays up to `exclude_to` or from `exclude_from` on may stand still: no vehicles by night are a genuine count.
     """
     still, long_still = suspect.high - suspect.low <= tolerance, fail.high - fail.low <= tolerance
     flags = np.where(still, np.where(suspect.whole, 3, 2), 1).astype(np.int8)
     flags[still & long_still & fail.whole] = 4
-    flags[(suspect.low >= exclude_low) & (suspect.high <= exclude_high)] = 1
+    flags[(suspect.high <= exclude_to) | (suspect.low >= exclude_from)] = 1
     return flags
 
 
 def attenuated_signal(
-    deviation: Floats, span: Span, suspect: Floats, fail: Floats, exclude_low: Floats, exclude_high: Floats
+    deviation: Floats, span: Span, suspect: Floats, fail: Floats, exclude_to: Floats, exclude_from: Floats
 ) -> Flags:
     """Flag 3 for a standard deviation below `suspect`, 4 below `fail`; 2 where the span is not whole."""
     flags = np.where(deviation < suspect, 3, 1).astype(np.int8)
     flags[deviation < fail] = 4
     flags[~span.whole] = 2
-    flags[(span.low >= exclude_low) & (span.high <= exclude_high)] = 1
+    flags[(span.high <= exclude_to) | (span.low >= exclude_from)] = 1
     return flags
 
 

@@ -124,23 +124,11 @@ def _count(given: Any, where: str) -> int:
     return given
 
 
-def _pair(given: Any, where: str) -> tuple[float, float]:
+def _hours(given: Any, where: str) -> tuple[float, float]:
     ends = _list(given)
     if ends is None or len(ends) != 2:  # noqa: PLR2004 - both
-        raise RulesetError(f"{where} must be two numbers, not {given!r}")
-    low, high = (_number(end, where) for end in ends)
-    return low, high
-
-
-def _span(given: Any, where: str) -> tuple[float, float]:
-    low, high = _pair(given, where)
-    if low > high:
-        raise RulesetError(f"{where} must begin with the smaller number, not {given!r}")
-    return low, high
-
-
-def _hours(given: Any, where: str) -> tuple[float, float]:
-    begin, end = _pair(given, where)
+        raise RulesetError(f"{where} must be two local hours, not {given!r}")
+    begin, end = (_number(hour, where) for hour in ends)
     if not (0 <= begin < 24 and 0 <= end < 24 and begin != end):  # noqa: PLR2004 - a day
         raise RulesetError(f"{where} must be two different local hours of 0 to 24, not {given!r}")
     return begin, end
@@ -164,7 +152,7 @@ def _month(given: Any, where: str) -> list[float]:
 
 
 _SPREAD = {"suspect": _positive, "fail": _positive}
-_STILL = {"slack_h": _not_negative, "least": _count, "exclude": _span}
+_STILL = {"slack_h": _not_negative, "least": _count, "exclude_to": _number, "exclude_from": _number}
 _PARAMETERS: Mapping[str, Mapping[str, Callable[[Any, str], Any]]] = {
     "timing_gap": {
         "suspect_intervals": _positive,
@@ -221,8 +209,8 @@ def _still(given: Table, setting: Setting, span_s: float) -> dict[str, Any]:
     unknown = math.isnan(setting.interval_s)
     slack_s = given["slack_h"] * HOUR_S if "slack_h" in given else span_s / 6 if unknown else SLACK_INTERVALS * setting.interval_s
     expected = 0 if unknown else int(span_s / setting.interval_s / 2)
-    low, high = given.get("exclude", (NAN, NAN))
-    return {"slack_s": slack_s, "least": given.get("least", max(3, expected)), "exclude_low": low, "exclude_high": high}
+    excluded = {name: given.get(name, NAN) for name in ("exclude_to", "exclude_from")}
+    return {"slack_s": slack_s, "least": given.get("least", max(3, expected)), **excluded}
 
 
 def _flat_line(given: Table, setting: Setting) -> rules.FlatLine:

@@ -30,7 +30,7 @@ TESTS: dict[str, Any] = {
     "climatology": Climatology(low=(-2.0,) * 144 + (NAN,) * 144, high=(2.0,) * 288),
     "spike": Spike(suspect=2, fail=4, within_s=40),
     "rate_of_change": RateOfChange(suspect_per_s=0.3, fail_per_s=0.6),
-    "flat_line": FlatLine(suspect_s=50, fail_s=100, tolerance=0.5, slack_s=15, exclude_low=0, exclude_high=0.5),
+    "flat_line": FlatLine(suspect_s=50, fail_s=100, tolerance=0.5, slack_s=15, exclude_to=0.5, exclude_from=8),
     "attenuated_signal": AttenuatedSignal(window_s=60, suspect=0.8, fail=0.3, slack_s=15, least=4),
     "hampel": Hampel(readings=5, suspect=3, fail=6, floor=0.5),
     "counter_reset": CounterReset(tolerance=1, rollover=8),

@@ -1,0 +1,1 @@
+"""How well the rulesets tell wrong readings from right ones: recall, precision and false alarms (docs/quality.md)."""
