@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -43,12 +42,10 @@ STEPS = st.one_of(
 
 @pytest.fixture(autouse=True)
 def judged_in_context(monkeypatch: pytest.MonkeyPatch) -> None:
-    read = registry._channel
+    def rules_for(*_: object, **__: object) -> quality.Rules:
+        return RULES
 
-    def with_rules(row: Any) -> Channel:
-        return msgspec.structs.replace(read(row), rules=RULES)
-
-    monkeypatch.setattr(registry, "_channel", with_rules)
+    monkeypatch.setattr(registry, "rules_for", rules_for)
 
 
 async def clear(road: Road) -> None:
