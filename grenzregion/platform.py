@@ -19,6 +19,7 @@ class NotRunningError(RuntimeError):
 def remember(data_dir: Path, places: Places) -> None:
     """Keep the addresses, with their passwords, in a file only its owner may read."""
     path = data_dir / FILE
+    path.parent.mkdir(parents=True, exist_ok=True)  # no server of ours has made it where somebody else runs them
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(msgspec.json.encode(places))
