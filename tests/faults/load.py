@@ -25,6 +25,17 @@ from ingest_mqtt.contract import partition_of
 PATIENCE_S = 240.0
 GATEWAYS = 4
 MESSAGES = 5  # in a turn of a gateway: 400 readings/s with four of them
+# Tests in context, with limits that the sources' values cross now and then.
+JUDGING = {
+    "ruleset": "air_temperature",
+    "interval_s": 2,
+    "quality": {
+        "rate_of_change": {"suspect_per_h": 7_200, "fail_per_h": 18_000},
+        "spike": {"suspect": 5, "fail": 15},
+        "climatology": False,
+        "neighbour": False,
+    },
+}
 _runs = itertools.count(1)
 
 
@@ -148,7 +159,7 @@ def register(platform: Platform, device: str, channels: tuple[str, ...]) -> dict
     deadline = time.monotonic() + 60
     while True:
         try:
-            return platform.register(device, channels)
+            return platform.register(device, channels, judging=JUDGING)
         except (AssertionError, httpx.TransportError) as error:
             if time.monotonic() > deadline or (isinstance(error, AssertionError) and "503" not in str(error)):
                 raise

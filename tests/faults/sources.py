@@ -41,8 +41,9 @@ class Sent:
 
 
 def tenths(tick: int) -> int:
-    """The value of a device's reading number `tick`, in tenths."""
-    return tick * 37 % 400
+    """The value of a device's reading number `tick`, in tenths: up and down, with a spike now and then and a flat part."""
+    spike = 120 if tick % 97 < 2 else 60 if tick % 61 < 2 else 0
+    return 150 + max(20, abs(tick % 1_000 - 500) // 5) + spike
 
 
 class Source(threading.Thread):
