@@ -11,8 +11,8 @@ from grenzregion.platform import NotRunningError
 from infra.servers.set import Account, Places
 
 PLACES = Places(
-    database_url="postgresql://x", kafka="127.0.0.1:1", mqtt_host="127.0.0.1", mqtt_port=2, mqtt_legacy_port=2, mqtt_accounts="given",
-    mqtt_admin=Account(user="a", password="b"),
+    database_url="postgresql://x", kafka="127.0.0.1:1", mqtt_host="127.0.0.1", mqtt_port=2, mqtt_legacy_port=2,
+    mqtt_accounts="given", mqtt_admin=Account(user="a", password="b"),
 )  # fmt: skip
 
 
