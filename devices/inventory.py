@@ -19,6 +19,7 @@ from devices.places import LANGUAGES, MUNICIPALITIES, TIMEZONES
 
 DATA = Path(__file__).parent / "data"
 SIMULATED, RECORDED = "simulated", "recorded"
+FORMULA_SENSOR = "formula"  # of a Datastream that is computed
 
 _SOURCE_WORDS = {
     SIMULATED: {"de": "simuliert", "da": "simuleret", "en": "simulated"},
@@ -31,7 +32,10 @@ _STATED = ("provider", "licence", "attribution", "recording", "accuracy_m")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
-    """One channel of a station: a Datastream. `over_interval` marks values whose readings carry start and end."""
+    """One channel of a station: a Datastream. `over_interval` marks values whose readings carry start and end.
+
+    `formula`: no device sends it, it is computed of others (`Datastream.properties.formula`).
+    """
 
     name: str
     property: Property
@@ -40,11 +44,15 @@ class Channel:
     over_interval: bool
     words: Mapping[str, str] | None = None
     properties: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    formula: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Station:
-    """One station: a Thing with its Location and Datastreams. `signal` is what the simulator needs to know of it."""
+    """One station: a Thing with its Location and Datastreams; `virtual` are those that are computed.
+
+    `signal` is what the simulator needs to know of it, and formulas of its plant.
+    """
 
     device: str
     name: str
@@ -59,6 +67,7 @@ class Station:
     source: str
     moving: bool
     channels: tuple[Channel, ...]
+    virtual: tuple[Channel, ...] = ()
     signal: Mapping[str, Any] = field(default_factory=dict[str, Any])
     stated: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
@@ -92,7 +101,7 @@ class Inventory:
 
     def sensors(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Key and Sensor (18-088, 8.2.5) of every sensor in use."""
-        used = {channel.sensor for station in self.stations for channel in station.channels}
+        used = {channel.sensor for station in self.stations for channel in (*station.channels, *station.virtual)}
         for key, texts in self.sensor_texts.items():
             if key in used:
                 yield (
@@ -156,7 +165,7 @@ def _station(
         raise CatalogueError(f"{device}: municipality {entry['municipality']!r} is unknown")
     if template["sensor"] not in sensors:
         raise CatalogueError(f"{kind}: sensor {template['sensor']!r} is unknown")
-    more = entry.get("datastream", {})
+    make = partial(_channel, kind, more=entry.get("datastream", {}), catalogue=catalogue, signal=entry.get("signal", {}))
     return Station(
         device=device,
         name=entry["name"],
@@ -170,13 +179,16 @@ def _station(
         timezone=entry.get("timezone") or TIMEZONES[country],
         source=source,
         moving=template.get("moving", False),
-        channels=tuple(_channel(kind, given, template["sensor"], more, catalogue) for given in template["channels"]),
+        channels=tuple(make(given, template["sensor"]) for given in template.get("channels", ())),
+        virtual=tuple(make(given, FORMULA_SENSOR) for given in template.get("virtual", ())),
         signal=entry.get("signal", {}),
         stated={name: entry[name] for name in _STATED if name in entry},
     )
 
 
-def _channel(kind: str, given: dict[str, Any], sensor: str, more: dict[str, Any], catalogue: dict[str, Property]) -> Channel:
+def _channel(
+    kind: str, given: dict[str, Any], sensor: str, *, more: dict[str, Any], catalogue: dict[str, Property], signal: dict[str, Any]
+) -> Channel:
     if given["property"] not in catalogue:
         raise CatalogueError(f"{kind}: property {given['property']!r} is not in the catalogue")
     entry = catalogue[given["property"]]
@@ -189,7 +201,16 @@ def _channel(kind: str, given: dict[str, Any], sensor: str, more: dict[str, Any]
         over_interval=given.get("mean", False),
         words=given.get("words"),
         properties={key: given[key] for key in _JUDGED if key in given} | more.get(name, {}),
+        formula=_formula(kind, given["formula"], signal) if "formula" in given else None,
     )
+
+
+def _formula(kind: str, given: dict[str, Any], signal: dict[str, Any]) -> dict[str, Any]:
+    """Put the plant's own numbers in the place of `{name}` in the expression."""
+    try:
+        return {**given, "expression": given["expression"].format_map(signal)}
+    except KeyError as error:
+        raise CatalogueError(f"{kind}: the formula needs {error}, which the station's signal does not have") from error
 
 
 def _thing(station: Station) -> dict[str, Any]:
@@ -224,7 +245,7 @@ def _thing(station: Station) -> dict[str, Any]:
                 "location": {"type": "Point", "coordinates": [station.lon, station.lat]},
             }
         ],
-        "Datastreams": [_datastream(station, channel) for channel in station.channels],
+        "Datastreams": [_datastream(station, channel) for channel in (*station.channels, *station.virtual)],
     }
 
 
@@ -238,6 +259,8 @@ def _datastream(station: Station, channel: Channel) -> dict[str, Any]:
         "names": names,
         **channel.properties,
     }
+    if channel.formula is not None:
+        properties["formula"] = dict(channel.formula)
     for name, span in (("fail_span", entry.fail_span), ("suspect_span", entry.suspect_span)):
         if span is not None:
             properties[name] = list(span)

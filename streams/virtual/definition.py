@@ -15,7 +15,7 @@ GOOD, SUSPECT, FAIL, MISSING = 1, 3, 4, 9
 
 
 class Input(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One input: `datastream` by its id, or `device` and `channel`; `of` its numbers in the bucket."""
+    """One input: `datastream` by its id, or `channel` of `device`, the Thing's own by default; `of` its numbers in the bucket."""
 
     datastream: int | None = None
     device: str | None = None
@@ -65,8 +65,8 @@ class Made(NamedTuple):
 Find = Callable[[str, str], int | None]  # (device as tenant/name, channel) → id of a Datastream
 
 
-def define(declared: Any, tenant: str, timezone: str, find: Find) -> Definition:
-    """Check a declaration and find its inputs; raises `FormulaError` with what is wrong."""
+def define(declared: Any, owner: tuple[str, str | None], timezone: str, find: Find) -> Definition:
+    """Check the declaration of an owner (tenant, device) and find its inputs; raises `FormulaError` with what is wrong."""
     try:
         given = msgspec.convert(declared, Declared)
     except msgspec.ValidationError as error:
@@ -76,14 +76,14 @@ def define(declared: Any, tenant: str, timezone: str, find: Find) -> Definition:
         raise FormulaError(f"names in the expression and inputs differ: {', '.join(sorted(names ^ given.inputs.keys()))}")
     if not names:
         raise FormulaError("no input")
-    inputs = {name: (_found(name, one, tenant, find), one.of) for name, one in sorted(given.inputs.items())}
+    inputs = {name: (_found(name, one, owner, find), one.of) for name, one in sorted(given.inputs.items())}
     return Definition(expression=given.expression, span=given.span, timezone=timezone, inputs=inputs)
 
 
-def _found(name: str, one: Input, tenant: str, find: Find) -> int:
+def _found(name: str, one: Input, owner: tuple[str, str | None], find: Find) -> int:
     if one.datastream is not None:
         return one.datastream
-    device = f"{one.tenant or tenant}/{one.device}"
+    device = f"{one.tenant or owner[0]}/{one.device or owner[1]}"
     found = find(device, one.channel or "")
     if found is None:
         raise FormulaError(f"input {name}: no Datastream of device {device} and channel {one.channel}")

@@ -91,9 +91,9 @@ async def _declared(connection: Connection) -> dict[int, tuple[Any, str | None]]
     problems: dict[int, str] = {}
     declared = await _all(connection, "virtual_declared")
     ids = {(row[0], row[1]): row[2] for row in (await _all(connection, "virtual_channels") if declared else [])}
-    for number, formula, tenant, timezone in declared:
+    for number, formula, tenant, device, timezone in declared:
         try:
-            found[number] = define(formula, tenant, timezone, lambda device, channel: ids.get((device, channel)))
+            found[number] = define(formula, (tenant, device), timezone, lambda owner, channel: ids.get((owner, channel)))
         except FormulaError as error:
             problems[number] = str(error)
     sound = without_cycles(found)

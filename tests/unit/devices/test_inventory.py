@@ -22,7 +22,8 @@ REGION = [station for station in INVENTORY.stations if station.source == SIMULAT
 def test_a_station_is_valid(station):
     assert topics.is_name(station.device)
     assert all(topics.is_name(channel.name) for channel in station.channels)
-    assert len({channel.name for channel in station.channels}) == len(station.channels) > 0
+    channels = (*station.channels, *station.virtual)
+    assert len({channel.name for channel in channels}) == len(channels) > 0
     assert ZoneInfo(station.timezone)
     assert all(channel.property.key in INVENTORY.catalogue for channel in station.channels)
     assert -180 <= station.lon <= 180
@@ -61,6 +62,26 @@ def test_the_border_screenline_is_counted_in_both_directions():
     crossings = [station for station in REGION if station.kind == "border_crossing"]
     assert {"border-krusaa", "border-froslev-ellund", "border-harrislee"} <= {station.device for station in crossings}
     assert all({channel.name for channel in station.channels} == {"northbound", "southbound"} for station in crossings)
+
+
+def test_computed_channels_name_channels_that_are_measured():
+    measured = {(station.device, channel.name) for station in INVENTORY.stations for channel in station.channels}
+    computed = [(station, channel) for station in INVENTORY.stations for channel in station.virtual]
+    assert len(computed) == 4 + 3 + 2
+    for station, channel in computed:
+        for needed in channel.formula["inputs"].values():
+            assert (needed.get("device", station.device), needed["channel"]) in measured
+        assert "{" not in channel.formula["expression"]
+    park = INVENTORY.station("wind-ellhoeft").virtual[0]
+    assert park.formula["expression"] == "100 * power / 19000"
+
+
+def test_a_formula_that_needs_what_the_station_does_not_state_is_refused(tmp_path):
+    shutil.copytree(DATA, tmp_path / "data")
+    stations = tmp_path / "data" / "stations.toml"
+    stations.write_text(stations.read_text().replace("rated_kw = 19000, ", ""))
+    with pytest.raises(CatalogueError, match="rated_kw"):
+        load_inventory(tmp_path / "data")
 
 
 def test_things_refer_only_to_sensors_and_observed_properties_that_are_there():
