@@ -69,7 +69,7 @@ class Reader:
         if not found:
             raise UnknownResourceError(f"there is no {path.strip('/')}")
         if not statement.token:
-            return Answer(body=_joined(found), media=statement.media)
+            return Answer(body=_whole(found) if statement.excess else _joined(found), media=statement.media)
         first, token = statement.header + (found[0] or b""), found[1]
         return Answer(body=first, media=statement.media, rest=None if token is None else self._rest(parsed, access, token))
 
@@ -124,6 +124,11 @@ class Reader:
         if result is None or result.ntuples == 0:
             return []
         return [result.get_value(0, index) for index in range(result.nfields)]
+
+
+def _whole(found: list[bytes | None]) -> bytes:
+    head, items, tail, excess = (piece or b"" for piece in found)
+    return b"".join((head, memoryview(items)[: len(items) - int(excess or 0)], tail))
 
 
 def _joined(pieces: list[bytes | None]) -> bytes | None:

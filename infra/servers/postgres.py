@@ -45,6 +45,9 @@ SETTINGS: dict[str, str] = {
     "log_checkpoints": "off",
 }
 
+# glibc gives freed memory back at once and pays page faults for it at the next large answer: a fourth of the CPU of an answer of
+# half a megabyte. So each connection keeps up to 32 MB that it once needed.
+_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(32 << 20), "MALLOC_MMAP_THRESHOLD_": str(8 << 20)}
 _ENVIRONMENT = {"LC_ALL": "C", "TZ": "UTC"}
 _INITDB_OPTIONS = [
     f"--username={OWNER}",
@@ -90,7 +93,7 @@ class Postgres(Server):
             raise ServerError(f"postgres: {self.folder} {versions}: use another data directory")
         self._forget_stranger()
         order = self.order([str(binaries / "postgres"), "-D", f"{inside}/data", *self._options()])
-        return replace(order, stop_signal=signal.SIGINT)  # fast shutdown
+        return replace(order, stop_signal=signal.SIGINT, environment={**order.environment, **_MEMORY})  # fast shutdown
 
     def hand_over(self, path: Path) -> None:
         """Make a file the server's own."""

@@ -119,9 +119,10 @@ class Hidden:
 class EntitySet:
     """One entity set. Every view has a column `id`.
 
-    `default_order` names the columns that order a collection before its id. `tie_order` are columns that go between the last of
-    `default_order` and the id, because an index has them. `day_column`: ids carry the day of this column (decisions.md 11).
-    `latest` is a view with the row that is last by `day_column` for each Datastream, and how many there are (`n`).
+    `default_order` names the columns that order a collection before its id. `tie_order` are columns that go behind the last of
+    `default_order` instead of the id, because an index has them; no two rows have the same in both. `day_column`: ids carry the
+    day of this column (decisions.md 11). `latest` is a view with the row that is last by `day_column` for each Datastream, and
+    how many there are (`n`).
     """
 
     name: str

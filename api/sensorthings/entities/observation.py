@@ -42,7 +42,7 @@ OBSERVATION = EntitySet(
     ),
     hidden=Hidden(view="hidden_datastream", column="datastream_id"),
     default_order=("phenomenon_time",),
-    tie_order=("datastream_id",),
+    tie_order=("datastream_id", "discriminator"),
     day_column="phenomenon_time",
     latest="latest_observation",
 )

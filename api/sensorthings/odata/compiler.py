@@ -41,6 +41,7 @@ def compile_request(
         media="text/plain" if request.form is Form.VALUE else MEDIA[request.options.format],
         bounded=build.bounded,
         header=compiler.header,
+        excess=compiler.excess,
         token=request.options.format is ResultFormat.CSV,
     )
 
@@ -52,6 +53,7 @@ class _Compiler:
         self._resource = found
         self._pages = Pages(build)
         self.header = b""
+        self.excess = False
 
     def statement(self) -> Composable:
         last = self._resource.stages[-1]
@@ -71,6 +73,7 @@ class _Compiler:
             scope=lambda alias: meant(build, stages, alias),
             options=options,
             parent=parent,
+            owner=before[-1].entity.name if parent is not None else None,
             everything=not before,
             reference=self._request.form is Form.REFERENCE,
         )
@@ -85,11 +88,12 @@ class _Compiler:
         finish = build.wire.collection
         match options.format:
             case ResultFormat.DATA_ARRAY:
-                parts = formats.data_array(collection)
+                parts, finish = formats.data_array(collection)
             case ResultFormat.GEOJSON:
                 parts, finish = formats.geojson(collection), build.wire.features
             case _:
-                parts = self._pages.collection(collection)
+                parts = self._pages.whole(collection)
+        self.excess = parts.excess is not None
         query = parts.select(*self._link(), finish)
         return sql.SQL("SELECT page.* FROM ({}) page WHERE {}").format(query, exists(build, before)) if before else query
 

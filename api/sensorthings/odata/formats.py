@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from psycopg import sql
@@ -14,7 +15,7 @@ from api.sensorthings.entities.schema import target_of
 from api.sensorthings.odata.build import Build, column, view
 from api.sensorthings.odata.errors import MalformedQueryError
 from api.sensorthings.odata.names import unknown
-from api.sensorthings.odata.pages import Collection, Pages, Parts
+from api.sensorthings.odata.pages import Collection, Finish, Pages, Parts
 from api.sensorthings.odata.syntax import Options, ResultFormat
 from api.sensorthings.wire.model import Row
 
@@ -39,23 +40,35 @@ class Formats:
         self._build = build
         self._pages = pages
 
-    def data_array(self, collection: Collection) -> Parts:
-        """Give Observations as arrays, those of a Datastream together (18-088, 9.3.3.6)."""
+    def data_array(self, collection: Collection) -> tuple[Parts, Finish]:
+        """Give Observations as arrays, those of a Datastream together (18-088, 9.3.3.6), and what finishes the answer."""
         entity, options = collection.entity, collection.options
         if entity.day_column is None or options.expand:
             raise MalformedQueryError(_WHERE, None, "dataArray is for Observations, without $expand")
         shown = cells(self._build, entity, options, _USUAL)
-        wire, row = self._build.wire, Row(self._build.alias())
+        wire, row = self._build.wire, Row(self._build.alias(), owner=collection.owner)
         item = wire.array([row.id if c.property is None else wire.json(c.property, row.read(c.property)) for c in shown])
-        owner = row.column("datastream_id")
-        parts = self._pages.page(collection, row, item, [], ordered=False)
-        rows = parts.rows
-        assert rows is not None
         names = [c.name for c in shown]
         if collection.parent is not None:
-            group = wire.data_array(self._owner(entity, sql.SQL("max({})").format(owner)), names, parts.items, rows.count)
-            return replace(parts, items=sql.SQL("CASE WHEN count(*) > 0 THEN {} ELSE '' END").format(group))
-        return self._grouped(entity, row, item, parts, names)
+            return self._pages.sheet(collection, row, item), self._one_group(collection, names)
+        row.column("datastream_id")
+        parts = self._pages.page(collection, row, item, [], ordered=False)
+        return self._grouped(entity, row, item, parts, names), wire.collection
+
+    def _one_group(self, collection: Collection, names: list[str]) -> Finish:
+        """Put a group around all rows, if there are any."""
+        wire, options = self._build.wire, collection.options
+        top = self._build.limits.top_default if options.top is None else options.top
+        shown = sql.SQL("least(count(*), {})").format(sql.Literal(top))
+        own = next(n for n in collection.entity.navigations if n.target == collection.owner)
+        around = wire.data_array(wire.owner_link(own, collection.parent or _NULL), names, shown)
+        before, behind = (sql.SQL("CASE WHEN count(*) > 0 THEN {} ELSE '' END").format(part) for part in around)
+
+        def finish(items: Composable, count: Composable | None, link: Composable) -> Sequence[Composable]:
+            head, rows, tail = wire.collection(items, count, link)
+            return sql.SQL("{} || {}").format(head, before), rows, sql.SQL("{} || {}").format(behind, tail)
+
+        return finish
 
     def _grouped(self, entity: EntitySet, row: Row, item: Composable, parts: Parts, names: list[str]) -> Parts:
         """Group the rows of several Datastreams; the groups come in the order of their first rows."""
@@ -75,9 +88,9 @@ class Formats:
             source=parts.source,
             alias=sql.Identifier(group),
         )
-        text = self._build.wire.data_array(
-            self._owner(entity, column(group, "owner")), names, column(group, "items"), column(group, "n")
-        )
+        owner = self._owner(entity, column(group, "owner"))
+        before, behind = self._build.wire.data_array(owner, names, column(group, "n"))
+        text = sql.SQL("{} || {} || {}").format(before, column(group, "items"), behind)
         return replace(
             parts,
             source=source,
@@ -123,7 +136,12 @@ class Formats:
         bare = entity if place is None else replace(entity, properties=tuple(p for p in entity.properties if p is not place))
         item, joins, ordered = self._pages.entity(bare, row, collection.options)
         geometry = row.column(place.columns[0]) if place is not None else self._place_of(entity, row)
-        return self._pages.page(collection, row, self._build.wire.feature(row, geometry, item), joins, ordered=ordered)
+        feature = self._build.wire.feature(row, geometry, item)
+        return (
+            self._pages.page(collection, row, feature, joins, ordered=ordered)
+            if joins
+            else self._pages.sheet(collection, row, feature)
+        )
 
     def _place_of(self, entity: EntitySet, row: Row) -> Composable:
         """Give the place of an entity that has none of its own: that of its FeatureOfInterest, or of its first Location."""

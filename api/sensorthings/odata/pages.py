@@ -33,14 +33,15 @@ Finish = Callable[[Composable, Composable | None, Composable], Sequence[Composab
 class Collection:
     """A collection to compile. `scope` gives the conditions of its path for a row.
 
-    `parent` is the Datastream's id where it is one Datastream's Observations, `everything` a set without a path before it;
-    `reference`: only links are wanted.
+    `parent` is the Datastream's id where it is one Datastream's Observations, `owner` the name of the set that leads to it;
+    `everything`: a set without a path before it; `reference`: only links are wanted.
     """
 
     entity: EntitySet
     scope: Scope
     options: Options
     parent: Composable | None = None
+    owner: str | None = None
     everything: bool = False
     reference: bool = False
 
@@ -60,7 +61,8 @@ class Rows:
 class Parts:
     """A compiled collection: where its rows come from, and SQL for its texts, which aggregates over these rows.
 
-    `lone`: there is one row or none, and nothing aggregates. `rows` is for those who aggregate in another way.
+    `lone`: there is one row or none, and nothing aggregates. `rows` is for those who aggregate in another way. `excess` says how
+    many bytes at the end of `items` are of no shown row (NULL: none), and who sends the text leaves them out.
     """
 
     source: Composable
@@ -70,13 +72,14 @@ class Parts:
     token: Composable
     lone: bool = False
     rows: Rows | None = None
+    excess: Composable | None = None
 
     def select(self, path: Composable, options: Composable, text: Finish) -> Composable:
         """Give the query for the pieces of the finished text; `path` and `options` make the link to the next page."""
         template = sql.SQL("CASE WHEN {} THEN {} || '?' || {} || '$skiptoken=' || {} END")
         link = template.format(self.more, path, options, self.token)
         if not self.lone:
-            pieces = sql.SQL(", ").join(text(self.items, self.count, link))
+            pieces = sql.SQL(", ").join([*text(self.items, self.count, link), *([] if self.excess is None else [self.excess])])
             return sql.SQL("SELECT {} FROM {}").format(pieces, self.source)
         one = sql.SQL(" || ").join(text(self.items, self.count, link))
         none = sql.SQL(" || ").join(text(_NOTHING, self.count, _NO_LINK))
@@ -90,12 +93,50 @@ class Pages:
         self._build = build
 
     def collection(self, collection: Collection, where: str = "$filter") -> Parts:
-        """Compile a collection."""
+        """Compile a collection within another entity."""
         if self._is_latest(collection):
             return self._latest(collection, where)
-        row = Row(self._build.alias())
+        row = Row(self._build.alias(), owner=collection.owner)
         item, joins, text_order = self._item(collection, row)
         return self.page(collection, row, item, joins, ordered=text_order, where=where)
+
+    def whole(self, collection: Collection) -> Parts:
+        """Compile the collection that is the answer."""
+        if self._is_latest(collection):
+            return self._latest(collection, "$filter")
+        row = Row(self._build.alias(), owner=collection.owner)
+        item, joins, text_order = self._item(collection, row)
+        if joins:
+            return self.page(collection, row, item, joins, ordered=text_order)
+        return self.sheet(collection, row, item)
+
+    def sheet(self, collection: Collection, row: Row, item: Composable) -> Parts:
+        """Compile a page whose texts are joined in the order in which they come.
+
+        To number a thousand rows costs as much as to read them. So the row that is only there to tell of a next page is joined
+        too, and its length is told.
+        """
+        build, options = self._build, collection.options
+        inner, texts = build.alias(), build.alias()
+        keys, conditions = self._asked(collection, inner, "$filter")
+        top = build.limits.top_default if options.top is None else options.top
+        names = [f"k{index}" for index in range(len(keys))]
+        # OFFSET 0 keeps the planner from merging two layers, and so from making a text twice.
+        template = sql.SQL("(SELECT {} FROM (SELECT r.*, r.id::text AS id_text FROM ({}) r OFFSET 0) {} OFFSET 0) {}")
+        shown = sql.SQL(", ").join([sql.SQL("{} AS item").format(item), *(column(row.alias, name) for name in names)])
+        rows = self._first(collection, row, inner, keys, conditions, top + 1)
+        more = sql.SQL("count(*) > {}").format(sql.Literal(top))
+        nth = sql.SQL("(array_agg({}))[{}]")
+        text = column(texts, "item")
+        excess = sql.SQL("octet_length({}) + {}").format(text, sql.Literal(1 if top else 0))
+        return Parts(
+            source=template.format(shown, rows, sql.Identifier(row.alias), sql.Identifier(texts)),
+            items=sql.SQL("coalesce(string_agg({}, ','), '')").format(text),
+            count=self._count(collection, "$filter") if options.count else None,
+            more=more,
+            token=token([nth.format(column(texts, name), sql.Literal(top)) for name in names]) if top else _NO_LINK,
+            excess=sql.SQL("CASE WHEN {} THEN {}::text END").format(more, nth.format(excess, sql.Literal(top + 1))),
+        )
 
     def page(
         self,
@@ -111,12 +152,11 @@ class Pages:
         """Compile a page of rows, each with the text `item`; `ordered`: `joins` may disturb their order."""
         build, options = self._build, collection.options
         inner = build.alias()
-        keys = order(build, collection.entity, inner, options, "$orderby")
+        keys, conditions = self._asked(collection, inner, where)
         top = build.limits.top_default if options.top is None else options.top
-        conditions = [*collection.scope(inner), *self._filter(collection, inner, where)]
-        if options.after is not None:
-            conditions.append(behind(build, keys, options.after))
-        source = self._rows(collection, row, inner, keys, conditions, top + 1)
+        numbered = sql.SQL("(SELECT r.*, r.id::text AS id_text, row_number() OVER () AS rn FROM ({}) r) {}")
+        rows = self._first(collection, row, inner, keys, conditions, top + 1)
+        source = numbered.format(rows, sql.Identifier(row.alias))
         number = column(row.alias, "rn")
         # The count of rows is part of the request's shape: a plan for an unknown LIMIT would expect a tenth of the table.
         shown = sql.SQL("FILTER (WHERE {} <= {})").format(number, sql.Literal(top))
@@ -132,6 +172,15 @@ class Pages:
             token=sql.SQL("max({}) {}").format(row_token, last),
             rows=Rows(top=top, shown=shown, last=last, count=sql.SQL("count(*) {}").format(shown), token=row_token),
         )
+
+    def _asked(self, collection: Collection, alias: str, where: str) -> tuple[list[Key], list[Composable]]:
+        """Give the order of a collection and the conditions for its rows."""
+        options = collection.options
+        keys = order(self._build, collection.entity, alias, options, "$orderby")
+        conditions = [*collection.scope(alias), *self._filter(collection, alias, where)]
+        if options.after is not None:
+            conditions.append(behind(self._build, keys, options.after))
+        return keys, conditions
 
     def _item(self, collection: Collection, row: Row) -> tuple[Composable, list[Composable], bool]:
         wire = self._build.wire
@@ -186,7 +235,8 @@ class Pages:
 
         parent = own if target.day_column and navigation.join == Backward(column="datastream_id") else None
         options = expand.options
-        parts = self.collection(Collection(entity=target, scope=scope, options=options, parent=parent), "$expand")
+        owner = entity.name if parent is not None else None
+        parts = self.collection(Collection(entity=target, scope=scope, options=options, parent=parent, owner=owner), "$expand")
         path = build.wire.related_link(entity, row, navigation)
 
         def within(items: Composable, count: Composable | None, link: Composable) -> Sequence[Composable]:
@@ -198,16 +248,14 @@ class Pages:
     def _link_options(self, options: Options) -> Composable:
         return sql.SQL("''") if options.link is None else self._build.slot(options.link, _TEXT)
 
-    def _rows(
+    def _first(
         self, collection: Collection, row: Row, inner: str, keys: list[Key], conditions: list[Composable], fetched: int
     ) -> Composable:
         names = [column(inner, name) for name in row.columns]
         names.extend(sql.SQL("{} AS {}").format(key.sql, sql.Identifier(f"k{index}")) for index, key in enumerate(keys))
         skip = collection.options.skip
-        template = sql.SQL(
-            "(SELECT r.*, r.id::text AS id_text, row_number() OVER () AS rn FROM"
-            " (SELECT {} FROM {} {} WHERE {} ORDER BY {} LIMIT {}{}) r) {}"
-        )
+        """Give the query for the first rows in order; the count of them is part of the request's shape."""
+        template = sql.SQL("SELECT {} FROM {} {} WHERE {} ORDER BY {} LIMIT {}{}")
         return template.format(
             sql.SQL(", ").join(names),
             view(collection.entity.table),
@@ -216,7 +264,6 @@ class Pages:
             order_by(keys),
             sql.Literal(fetched),
             sql.SQL("") if skip is None else sql.SQL(" OFFSET {}").format(self._build.slot(skip, _BIGINT)),
-            sql.Identifier(row.alias),
         )
 
     def _filter(self, collection: Collection, alias: str, where: str) -> list[Composable]:
@@ -246,9 +293,9 @@ class Pages:
 
     def _latest(self, collection: Collection, where: str) -> Parts:
         build, entity = self._build, collection.entity
-        inner, row = build.alias(), Row(build.alias())
+        inner, row = build.alias(), Row(build.alias(), owner=collection.owner)
         item, joins, _ = self._item(collection, row)
-        keys = [row.column(name) for name in (*entity.default_order, *entity.tie_order, "id")]
+        keys = [row.column(name) for name in (*entity.default_order, *entity.tie_order)]
         more = sql.SQL("{} > 1").format(row.column("n"))
         source = single(replace(entity, table=entity.latest or ""), row, inner, collection.scope(inner))
         return Parts(

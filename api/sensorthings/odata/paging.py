@@ -57,7 +57,7 @@ def order(build: Build, entity: EntitySet, alias: str, options: Options, where: 
         return keys
     descending = bool(keys) and keys[-1].descending
     indexed = bool(keys) and bool(entity.default_order) and keys[-1].sql == column(alias, entity.default_order[-1])
-    ties = [*(entity.tie_order if indexed else ()), "id"]
+    ties = entity.tie_order if indexed and entity.tie_order else ("id",)
     keys.extend(Key(sql=column(alias, n), cast=_NUMBERS["bigint"], descending=descending, nullable=False) for n in ties)
     return keys
 

@@ -67,7 +67,8 @@ class Statement:
     """One SQL statement that answers all requests of one shape with one row of one text, or no row: nothing is there.
 
     `media` is its type, `header` what comes first. A statement with a `token` gives, behind the text, where it goes on:
-    its answer is long and is asked for in pieces. `bounded`: by the day in an id; an Observation that was moved to
+    its answer is long and is asked for in pieces. With `excess` the answer has three pieces, and behind them stands how many bytes
+    at the end of the second don't belong to it, if any. `bounded`: by the day in an id; an Observation that was moved to
     another day is only found without that bound.
     """
 
@@ -77,6 +78,7 @@ class Statement:
     bounded: bool
     header: bytes = b""
     token: bool = False
+    excess: bool = False
 
     def bind(self, values: tuple[str, ...]) -> list[str]:
         """Give the parameters for the values of a request's slots."""

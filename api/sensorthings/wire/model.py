@@ -32,9 +32,13 @@ class Selection:
 
 @dataclass(slots=True)
 class Row:
-    """A row of the page, as the text is made of it: `columns` collects what must be selected."""
+    """A row of the page, as the text is made of it: `columns` collects what must be selected.
+
+    `owner` is the set that the row belongs to where the request's path says it.
+    """
 
     alias: str
+    owner: str | None = None
     columns: dict[str, None] = field(default_factory=lambda: {"id": None})
 
     @property
@@ -120,8 +124,8 @@ class Wire(Protocol):
         """Give the member that says which entity a group of a data array belongs to."""
         ...
 
-    def data_array(self, owner: Composable, components: Sequence[str], rows: Composable, count: Composable) -> Composable:
-        """Give one group of a data array with its joined rows."""
+    def data_array(self, owner: Composable, components: Sequence[str], count: Composable) -> tuple[Composable, Composable]:
+        """Give what stands before and behind the joined rows of one group of a data array."""
         ...
 
     def csv(self, found: Property, columns: Sequence[Composable]) -> Composable:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from psycopg import sql
 from psycopg.sql import Composable
 
+_FEW = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Text:
@@ -27,7 +29,15 @@ class Text:
             return sql.SQL("''")
         # Constants are names and links of the wire and the configured URL, never a value of a request.
         terms = [sql.Literal(piece) if isinstance(piece, str) else piece for piece in pieces]
-        return sql.SQL("({})").format(sql.SQL(" || ").join(terms))
+        return sql.SQL("({})").format(_balanced(terms))
+
+
+def _balanced(terms: list[Composable]) -> Composable:
+    """Join halves: from left to right, each concatenation would copy all that was joined before."""
+    if len(terms) <= _FEW:
+        return sql.SQL(" || ").join(terms)
+    middle = len(terms) // 2
+    return sql.SQL("({}) || ({})").format(_balanced(terms[:middle]), _balanced(terms[middle:]))
 
 
 def text(*parts: str | Composable | Text) -> Text:

@@ -24,6 +24,8 @@ _NIBBLE = 4  # bits of a test's flag
 
 # The session's time zone is UTC and its date style ISO: 2026-11-22 10:15:00.5+00 has only the digits that are needed.
 _TIME = sql.SQL("replace(left({}::text, -3), ' ', 'T') || 'Z'")
+# As JSON it is 2026-11-22T10:15:00.5+00:00, which needs one step less.
+_JSON_TIME = sql.SQL("replace(to_json({})::text, '+00:00', 'Z')")
 _STRING = sql.SQL("to_json({})::text")
 # NaN and the infinities are not JSON; the store refuses them, but one must not spoil a page.
 _NUMBER = sql.SQL("CASE WHEN {0} > '-Infinity' AND {0} < 'Infinity' THEN {0}::text END")
@@ -94,6 +96,8 @@ class WireV11:
         either = navigation.alternative
         if either is None or not isinstance(navigation.join, Forward):
             return link
+        if row.owner is not None:
+            return link if row.owner == navigation.target else text("")
         there = sql.SQL("EXISTS (SELECT FROM {} WHERE id = {})").format(
             sql.Identifier("read", target_of(navigation).table), row.column(navigation.join.column)
         )
@@ -149,8 +153,11 @@ class WireV11:
         match found.kind:
             case Kind.STRING:
                 return _STRING.format(columns[0])
-            case Kind.INSTANT | Kind.INTERVAL:
-                return text('"', self.plain(found, columns), '"').compose()
+            case Kind.INSTANT:
+                return _JSON_TIME.format(columns[0])
+            case Kind.INTERVAL:
+                whole = text('"', self.plain(found, columns), '"').compose()
+                return sql.SQL("CASE WHEN {} IS NULL THEN {} ELSE {} END").format(columns[1], _JSON_TIME.format(columns[0]), whole)
             case Kind.RESULT:
                 return _RESULT.format(number=_NUMBER.format(columns[0]), other=columns[1])
             case Kind.QUALITY:
@@ -189,12 +196,12 @@ class WireV11:
         number = sql.SQL("{}::text").format(own_id)
         return text(f'"{navigation.name}@iot.navigationLink":"{self._root}/{navigation.target}(', number, ')"').compose()
 
-    def data_array(self, owner: Composable, components: Sequence[str], rows: Composable, count: Composable) -> Composable:
-        """Give one group of a data array (18-088, 9.3.3.6)."""
+    def data_array(self, owner: Composable, components: Sequence[str], count: Composable) -> tuple[Composable, Composable]:
+        """Give what stands around one group of a data array (18-088, 9.3.3.6)."""
         names = ",".join(f'"{name}"' for name in components)
         number = sql.SQL("{}::text").format(count)
         head = text("{", owner, f',"components":[{names}],"dataArray@iot.count":', number, ',"dataArray":[')
-        return text(head, rows, "]}").compose()
+        return head.compose(), sql.SQL("']}'")
 
     def csv(self, found: Property, columns: Sequence[Composable]) -> Composable:
         """Give a field: numbers and times as they are, all else between quotes, JSON where it is no text (RFC 4180)."""
