@@ -1,4 +1,7 @@
-"""The notifier: a process that tells MQTT subscribers of stored and changed entities, at least once and in the order of storing."""
+"""The notifier: a process that tells MQTT subscribers of stored and changed entities, at least once and in the order of storing.
+
+It reads the table of notices, publishes and deletes. Storing never waits for it; what lags is kept in the table, for a while.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +9,18 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Iterable
 from contextlib import ExitStack
 from typing import Any
 
-import paho.mqtt.client as mqtt
 import psycopg
-from paho.mqtt.enums import CallbackAPIVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.process_collector import ProcessCollector
 
-from api.sensorthings.subscriptions import Message, Messages, read_notices
-from devices.topics import ECHO
+from api.database import statement
+from api.publisher import NotConfirmedError, Publisher
+from api.sensorthings.interest import EVERYTHING, Greeting, Interest, may_have_missed, read_filter
+from api.sensorthings.subscriptions import Messages, read_notices
+from devices.topics import CREATION_FILTERS
 from infra.database import conninfo_for, wait_for_database
 from infra.settings import NotifierSettings
 from infra.telemetry import serve_telemetry, set_up_logging
@@ -28,74 +29,14 @@ _logger = logging.getLogger(__name__)
 
 _IDLE_S = 0.2
 _RETRY_S = 2.0
-_CONFIRM_S = 20.0
-_IN_FLIGHT = 1_000
-# MQTT 5 brokers may say that a message met no subscription (3.4.2.1): its topic is then left out for a while.
-_NOBODY = 0x10
-_QUIET_S = 2.0
-_QUIET_TOPICS = 50_000
-# Notices are kept for a notifier that is away for so long; the time is renewed at every turn.
-_PRESENT = (
-    "INSERT INTO notifier (until) VALUES (now() + interval '10 min') ON CONFLICT (singleton) DO UPDATE SET until = EXCLUDED.until"
-)
-_TAKE = "SELECT id, entity, number, changed, payload FROM notice ORDER BY id LIMIT 10 FOR UPDATE SKIP LOCKED"
+_PRESENT_S = 5.0
+_TAKE = statement(__file__, "take_notices.sql")
+_PRESENT = statement(__file__, "renew_presence.sql")
+_AWAY = "SELECT extract(epoch FROM now() - in_touch)::float8 FROM notifier WHERE in_touch IS NOT NULL"
+_KNOWN = "SELECT filter FROM subscribed"
+_REMEMBER = "INSERT INTO subscribed (filter) SELECT unnest(%s::text[]) ON CONFLICT DO NOTHING"
 _DONE = "DELETE FROM notice WHERE id = ANY (%s)"
-
-
-class NotConfirmedError(ConnectionError):
-    """The broker did not confirm what was published: it is published again."""
-
-
-class Publisher:
-    """The connection to the broker."""
-
-    def __init__(self, settings: NotifierSettings) -> None:
-        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="grenzregion-notifier", protocol=mqtt.MQTTv5)
-        if settings.mqtt_user:
-            self._client.username_pw_set(settings.mqtt_user, settings.mqtt_password.get_secret_value())
-        self._client.on_publish = self._on_publish
-        self._topics: dict[int, str] = {}  # by message id, until the broker's confirmation
-        self._quiet: dict[str, float] = {}  # topics that nobody subscribed to, and until when that is believed
-        self._client.max_inflight_messages_set(_IN_FLIGHT)
-        self._client.reconnect_delay_set(min_delay=1, max_delay=10)
-        self._client.connect_async(settings.mqtt_host, settings.mqtt_port)
-        self._properties = Properties(PacketTypes.PUBLISH)
-        self._properties.UserProperty = [ECHO]
-        self._client.loop_start()
-
-    def is_connected(self) -> bool:
-        """Whether the broker is there."""
-        return self._client.is_connected()
-
-    def publish(self, messages: Iterable[Message]) -> int:
-        """Publish and wait for the broker's confirmations; raises `NotConfirmedError`."""
-        sent = [self._send(topic, body) for topic, body in messages if self._quiet.get(topic, 0.0) < time.monotonic()]
-        deadline = time.monotonic() + _CONFIRM_S
-        for each in sent:
-            try:
-                each.wait_for_publish(max(0.0, deadline - time.monotonic()))
-            except (RuntimeError, ValueError) as error:
-                raise NotConfirmedError(str(error)) from error
-            if not each.is_published():
-                raise NotConfirmedError("the broker did not confirm in time")
-        return len(sent)
-
-    def _send(self, topic: str, body: bytes) -> mqtt.MQTTMessageInfo:
-        info = self._client.publish(topic, body, qos=1, properties=self._properties)
-        self._topics[info.mid] = topic
-        return info
-
-    def _on_publish(self, _client: Any, _data: Any, mid: int, reason: Any, _properties: Any) -> None:
-        topic = self._topics.pop(mid, None)
-        if topic is not None and reason.value == _NOBODY:
-            if len(self._quiet) >= _QUIET_TOPICS:
-                self._quiet.clear()
-            self._quiet[topic] = time.monotonic() + _QUIET_S
-
-    def stop(self) -> None:
-        """Disconnect."""
-        self._client.disconnect()
-        self._client.loop_stop()
+_GIVE_UP = "DELETE FROM notice WHERE made < now() - make_interval(secs => %s)"
 
 
 class Notifier:
@@ -103,12 +44,23 @@ class Notifier:
 
     def __init__(self, settings: NotifierSettings, public_url: str) -> None:
         self._dsn = conninfo_for(settings.database_url, process="notifier")
-        self._messages = Messages(public_url, settings.mqtt_selects.split(";"))
-        self._publisher = Publisher(settings)
+        self._keep_s = settings.notifier_keep_s
+        self._interest = Interest(settings.mqtt_selects.split(";"))
+        self._heard: set[str] = set()  # and not yet remembered
+        self._messages = Messages(public_url, self._interest)
+        self._publisher = Publisher(settings, self._hear)
+        self._greeted: Greeting | None = None
+        self._renew_at = 0.0
         self.stopping = threading.Event()
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._published = Counter("grenzregion_notifier_messages", "messages to subscribers", registry=self.registry)
+        self._given_up = Counter("grenzregion_notifier_given_up", "notices that grew too old", registry=self.registry)
+        self._lag = Gauge("grenzregion_notifier_lag_seconds", "age of the oldest notice", registry=self.registry)
+        too_large = Gauge("grenzregion_notifier_too_large", "messages above the broker's limit", registry=self.registry)
+        too_large.set_function(lambda: self._messages.too_large + self._publisher.too_large)
+        filters = Gauge("grenzregion_notifier_publishes_everything", "1: unknown what is subscribed", registry=self.registry)
+        filters.set_function(lambda: not self._interest.knows)
 
     def complaints(self) -> list[str]:
         """Say why it is not ready; empty: it is."""
@@ -119,26 +71,67 @@ class Notifier:
         while not self.stopping.is_set():
             try:
                 with psycopg.connect(self._dsn, autocommit=True) as connection:
+                    for (known,) in connection.execute(_KNOWN):
+                        self._interest.add(known)
                     self._serve(connection)
             except (psycopg.OperationalError, NotConfirmedError) as error:
                 _logger.warning("subscribers wait: %s", str(error).splitlines()[0] if str(error) else type(error).__name__)
                 self.stopping.wait(_RETRY_S)
         self._publisher.stop()
 
+    def _hear(self, line: str) -> None:
+        found = read_filter(line, CREATION_FILTERS)
+        if found is not None:
+            self._heard.add(found)
+
     def _serve(self, connection: psycopg.Connection[Any]) -> None:
         while not self.stopping.is_set():
-            connection.execute(_PRESENT)
-            if not self._publisher.is_connected() or not self._publish_some(connection):
+            self._publisher.turn()
+            self._learn(connection)
+            self._renew(connection)
+            if not self._work(connection):
                 self.stopping.wait(_IDLE_S)
 
-    def _publish_some(self, connection: psycopg.Connection[Any]) -> bool:
-        with connection.transaction():
-            taken = connection.execute(_TAKE).fetchall()
-            if not taken:
-                return False
-            notices = read_notices(row[1:] for row in taken)
+    def _learn(self, connection: psycopg.Connection[Any]) -> None:
+        """Remember what was subscribed to, before the broker may forget that it told so."""
+        greeting = self._publisher.greeting
+        if greeting is not None and greeting is not self._greeted:
+            away = connection.execute(_AWAY).fetchone()
+            if may_have_missed(greeting, None if away is None else away[0]):
+                if greeting.tells:
+                    _logger.warning("who subscribed meanwhile is unknown: everything is published from now on")
+                    self._heard.add(EVERYTHING)
+                self._interest.knows = False
+            self._greeted, self._renew_at = greeting, 0.0
+        if self._heard:
+            connection.execute(_REMEMBER, (list(self._heard),))
+            for found in self._heard:
+                self._interest.add(found)
+            self._heard.clear()
+        if greeting is not None:
+            self._publisher.settle()
+
+    def _renew(self, connection: psycopg.Connection[Any]) -> None:
+        """Say that notices are wanted, and give up what is too old."""
+        now = time.monotonic()
+        if now < self._renew_at:
+            return
+        self._renew_at = now + _PRESENT_S
+        connection.execute(_PRESENT, {"in_touch": self._publisher.is_connected() and self._publisher.greeting is self._greeted})
+        self._given_up.inc(max(0, connection.execute(_GIVE_UP, (self._keep_s,)).rowcount))
+
+    def _work(self, connection: psycopg.Connection[Any]) -> bool:
+        """Publish some notices; whether there may be more."""
+        taken = connection.execute(_TAKE).fetchall()
+        self._lag.set(taken[0][1] if taken else 0.0)
+        # What was subscribed to before these were stored, the broker has told by now.
+        if not taken or not self._publisher.turn():
+            return False
+        self._learn(connection)
+        if self._interest:
+            notices = read_notices(row[2:] for row in taken)
             self._published.inc(self._publisher.publish(self._messages.of(connection, notices)))
-            connection.execute(_DONE, ([row[0] for row in taken],))
+        connection.execute(_DONE, ([row[0] for row in taken],))
         return True
 
 

@@ -9,7 +9,7 @@ from devices.topics import check_name
 from infra.accounts import BrokerAccount, BrokerAccounts
 from infra.servers.set import Account, Places, kept_secret
 from infra.settings import BridgeSettings
-from ingest_mqtt.rights import PARTNER, PUBLISHER, WORKER, bridge_rights, device_rights
+from ingest_mqtt.rights import NOTIFIER, PARTNER, PUBLISHER, WORKER, bridge_rights, device_rights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +18,7 @@ class ProcessAccounts:
 
     bridge: Account
     worker: Account
+    notifier: Account
     publisher: Account
 
 
@@ -28,11 +29,15 @@ def process_accounts(places: Places, data_dir: Path, *, auth: bool) -> ProcessAc
     """
     if places.mqtt_accounts != "dynamic":
         return ProcessAccounts(
-            bridge=places.mqtt_admin, worker=places.mqtt_admin, publisher=places.mqtt_device or places.mqtt_admin
+            bridge=places.mqtt_admin,
+            worker=places.mqtt_admin,
+            notifier=places.mqtt_admin,
+            publisher=places.mqtt_device or places.mqtt_admin,
         )
     rights = {
         "bridge": bridge_rights(BridgeSettings.model_fields["mqtt_client_id"].default),
         "worker": WORKER,
+        "notifier": NOTIFIER,
         "publisher": PUBLISHER,
     }
     made = {

@@ -152,7 +152,7 @@ def _children(plan: Plan, places: Places, accounts: ProcessAccounts) -> list[Chi
     children.append(child("bridge", ["bridge"], accounts.bridge, {}))
     if NotifierSettings().notifier:
         address = {name: api[name] for name in ("GRENZREGION_HOST", "GRENZREGION_HTTP_PORT", "GRENZREGION_PUBLIC_URL")}
-        children.append(child("notifier", ["notifier"], accounts.worker, address))
+        children.append(child("notifier", ["notifier"], accounts.notifier, address))
     if plan.replay != "off":
         names = [] if plan.replay == "on" else ["--name", plan.replay]
         children.append(child("replay", ["replay", "--speed", str(plan.speed), *names], accounts.publisher, {}))

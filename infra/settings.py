@@ -81,14 +81,15 @@ class ApiSettings(Settings):
 class NotifierSettings(Settings):
     """The process that tells MQTT subscribers of stored and changed entities."""
 
-    notifier: bool = Field(default=False, description="whether `grenzregion up` starts this process")
+    notifier: bool = Field(default=True, description="whether `grenzregion up` starts this process")
     host: str = Field(default="127.0.0.1", description="address at which the API listens")
     http_port: int = Field(default=8080, description="port at which the API listens")
     public_url: str = Field(default="", description="URL under which the world sees the API; empty: http://host:port")
     mqtt_selects: str = Field(
         default="result;result,phenomenonTime;phenomenonTime,result",
-        description="selections, separated by ';', that are published on topics ending in ?$select=…",
+        description="selections, separated by ';', published on topics with ?$select=… where subscriptions are unknown",
     )
+    notifier_keep_s: float = Field(default=3_600.0, description="what subscribers could not be told for so long is given up")
 
     @property
     def url(self) -> str:

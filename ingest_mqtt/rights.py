@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import re
 
-from devices.topics import CREATION_FILTERS, PARTNER_TENANT, STATUS_FILTER, UP_FILTER, check_name, receipt_topic, status_topic
+from devices.topics import (
+    CREATION_FILTERS,
+    PARTNER_TENANT,
+    STATUS_FILTER,
+    SUBSCRIPTIONS_TOPIC,
+    UP_FILTER,
+    UPTIME_TOPIC,
+    check_name,
+    receipt_topic,
+    status_topic,
+)
 from infra.accounts import Rights
 
 # What the bridge takes in: devices' messages, and Observations that SensorThings clients create.
@@ -13,7 +23,8 @@ ENTITY_FILTER = "v1.1/#"
 
 RECEIPT_FILTER = "region/1/+/+/receipt"
 
-WORKER = Rights(publish=(RECEIPT_FILTER, ENTITY_FILTER), subscribe=(RECEIPT_FILTER, STATUS_FILTER))
+WORKER = Rights(publish=(RECEIPT_FILTER,), subscribe=(RECEIPT_FILTER, STATUS_FILTER))
+NOTIFIER = Rights(publish=(ENTITY_FILTER,), subscribe=(SUBSCRIPTIONS_TOPIC, UPTIME_TOPIC))
 # A partner region's client: it creates Observations, reads receipts of partners' outboxes, and hears of every public entity.
 PARTNER = Rights(publish=CREATION_FILTERS, subscribe=(ENTITY_FILTER, f"region/1/{PARTNER_TENANT}/+/receipt"))
 # Simulator and replay stand for many devices with one account.

@@ -89,6 +89,9 @@ connection_messages false
 log_dest stderr
 log_type error
 log_type warning
+# The notifier hears on $SYS who subscribes to what (docs/adr/0013-sensorthings-over-mqtt.md).
+log_dest topic
+log_type subscribe
 """
 
 

@@ -98,7 +98,7 @@ def test_every_topic_has_its_line() -> None:
     ups = {f"region/1/{{tenant}}/{{device}}/up/{format_}" for format_ in topics.FORMATS}
     others = {topics.receipt_topic("t", "d"), topics.status_topic("t", "d"), heartbeat_topic("c")}
     named = {topic.replace("/t/", "/{tenant}/").replace("/d/", "/{device}/").replace("/c/", "/{client id}/") for topic in others}
-    assert documented == ups | named | {RAW_TOPIC, STORED_TOPIC}
+    assert documented == ups | named | {RAW_TOPIC, STORED_TOPIC, topics.SUBSCRIPTIONS_TOPIC}
 
 
 def test_links_lead_somewhere() -> None:

@@ -1,137 +1,203 @@
-"""A paho client subscribes to what HTTP and clients over MQTT change, on each set of servers."""
+"""A paho client subscribes to what HTTP and the store change (18-088, 14.2), on each set of servers."""
 
 from __future__ import annotations
 
-import json
-import queue
-import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import psycopg
 import pytest
-from paho.mqtt import client as paho
-from paho.mqtt.enums import CallbackAPIVersion
-from pydantic import SecretStr
-from writing import ROOT, THING, TOKEN, having, running, settings_for
+from notifying import Broker, Subscriber, broker_of, figure, notifying, until
+from writing import FEATURE, OBSERVED_PROPERTY, SENSOR, THING, TOKEN, UNIT, having, running, settings_for
 
 from api.notifier import Notifier
-from devices.topics import ECHO
-from infra.servers.set import ServerSet
-from infra.settings import NotifierSettings
 
 pytestmark = pytest.mark.integration
 
-PATIENCE_S = 20.0
-
-
-class Subscriber:
-    """Hears what the broker sends, as pairs of topic and payload."""
-
-    def __init__(self, server_set: ServerSet) -> None:
-        places = server_set.places
-        self.heard: queue.Queue[paho.MQTTMessage] = queue.Queue()
-        self._subscribed = threading.Event()
-        self.client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
-        self.client.username_pw_set(places.mqtt_admin.user, places.mqtt_admin.password)
-        self.client.on_message = lambda _client, _data, message: self.heard.put(message)
-        self.client.on_subscribe = lambda *_: self._subscribed.set()
-        self.client.connect(places.mqtt_host, places.mqtt_port)
-        self.client.loop_start()
-
-    def subscribe(self, *topics: str) -> None:
-        for topic in topics:
-            self._subscribed.clear()
-            self.client.subscribe(topic, qos=1)
-            assert self._subscribed.wait(PATIENCE_S)
-
-    def next(self, count: int = 1) -> dict[str, Any]:
-        """The next messages by topic; none is retained, each is marked as the platform's."""
-        found: dict[str, Any] = {}
-        for _ in range(count):
-            message = self.heard.get(timeout=PATIENCE_S)
-            assert not message.retain
-            assert message.properties is not None
-            assert ECHO in message.properties.UserProperty
-            found[message.topic] = json.loads(message.payload)
-        return found
-
-    def close(self) -> None:
-        self.client.disconnect()
-        self.client.loop_stop()
+MULTI = {
+    "name": "wind",
+    "description": "speed and direction",
+    "observationType": "http://www.opengis.net/def/observationType/OGC-OM/2.0/OM_ComplexObservation",
+    "multiObservationDataTypes": ["http://www.opengis.net/def/observationType/OGC-OM/2.0/OM_Measurement"] * 2,
+    "unitOfMeasurements": [UNIT, UNIT],
+    "Sensor": SENSOR,
+    "ObservedProperties": [having(OBSERVED_PROPERTY, name=name) for name in ("speed", "direction")],
+}
 
 
 @pytest.fixture(params=["embedded", "local"])
-def one_set(request: pytest.FixtureRequest, servers: Any) -> Iterator[tuple[ServerSet, str]]:
-    found = servers.get(request.param)
+def database(request: pytest.FixtureRequest, servers: Any) -> Iterator[str]:
     url, name = servers.new_database(request.param)
-    yield found, url.rpartition("/")[0] + "/" + name
+    yield url.rpartition("/")[0] + "/" + name
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")  # pyright: ignore[reportArgumentType]
 
 
 @pytest.fixture
-def notifier(one_set: tuple[ServerSet, str]) -> Iterator[Notifier]:
-    places = one_set[0].places
-    settings = NotifierSettings(
-        database_url=one_set[1],
-        mqtt_host=places.mqtt_host,
-        mqtt_port=places.mqtt_port,
-        mqtt_user=places.mqtt_admin.user,
-        mqtt_password=SecretStr(places.mqtt_admin.password),
-        public_url=ROOT.removesuffix("/v1.1"),
-    )
-    made = Notifier(settings, settings.url)
-    with psycopg.connect(one_set[1], autocommit=True) as connection:
-        connection.execute("INSERT INTO notifier (until) VALUES (now() + interval '1 min')")
-    thread = threading.Thread(target=made.run)
-    thread.start()
-    yield made
-    made.stopping.set()
-    thread.join(PATIENCE_S)
-    assert not thread.is_alive()
+def broker(request: pytest.FixtureRequest, database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    assert database
+    with broker_of(request.node.callspec.params["database"], tmp_path_factory.mktemp("broker")) as made:
+        yield made
 
 
 @pytest.fixture
-def subscriber(one_set: tuple[ServerSet, str]) -> Iterator[Subscriber]:
-    made = Subscriber(one_set[0])
+def notifier(database: str, broker: Broker) -> Iterator[Notifier]:
+    with notifying(broker, database) as made:
+        yield made
+
+
+@pytest.fixture
+def subscriber(broker: Broker, notifier: Notifier) -> Iterator[Subscriber]:
+    assert notifier.complaints() == []
+    made = Subscriber(broker)
     yield made
     made.close()
 
 
 @pytest.fixture
-async def client(one_set: tuple[ServerSet, str], tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
-    async with running(settings_for(one_set[1], tmp_path), headers={"Authorization": f"Bearer {TOKEN}"}) as made:
+async def client(database: str, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    async with running(settings_for(database, tmp_path), headers={"Authorization": f"Bearer {TOKEN}"}) as made:
         yield made
 
 
-async def test_subscribers_hear_what_http_changes(client: httpx.AsyncClient, notifier: Notifier, subscriber: Subscriber) -> None:
-    subscriber.subscribe("v1.1/Things", "v1.1/Things(1)", "v1.1/Things(1)/name", "v1.1/Observations")
+@pytest.fixture
+def told_all(database: str) -> Iterator[Callable[[], None]]:
+    """Waits until subscribers were told of all that was changed so far: who subscribes then hears of later changes alone."""
+    with psycopg.connect(database, autocommit=True) as connection:
+        yield lambda: until(lambda: not connection.execute("SELECT FROM notice").rowcount, "notices stay")
+
+
+async def post(client: httpx.AsyncClient, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    answer = await client.post(path, json=body)
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+async def patch(client: httpx.AsyncClient, path: str, body: dict[str, Any]) -> None:
+    answer = await client.patch(path, json=body)
+    assert answer.status_code == 200, answer.text
+
+
+async def test_subscribers_hear_what_http_creates_and_changes(client: httpx.AsyncClient, subscriber: Subscriber) -> None:
+    subscriber.subscribe("v1.1/Things", "v1.1/Things(1)", "v1.1/Things(1)/name", "v1.1/Things(1)/description", "v1.1/Observations")
     subscriber.subscribe("v1.1/Datastreams(1)/Observations", "v1.1/Datastreams(1)/Observations?$select=result")
-    assert (await client.post("Things", json=THING)).status_code == 201
-    thing = subscriber.next()["v1.1/Things"]
+    await post(client, "Things", THING)
+    thing = subscriber.next("v1.1/Things")["v1.1/Things"]
     assert thing == (await client.get("Things(1)")).json()
-    assert (await client.patch("Things(1)", json={"name": "new"})).status_code == 200
-    changed = subscriber.next(3)
+    await patch(client, "Things(1)", {"name": "new"})
+    changed = subscriber.next("v1.1/Things(1)/name", "v1.1/Things(1)", "v1.1/Things")
     assert changed["v1.1/Things(1)/name"] == {"name": "new"}
     assert changed["v1.1/Things(1)"] == changed["v1.1/Things"] == thing | {"name": "new"}
-    created = (await client.post("Datastreams(1)/Observations", json={"result": 7.5})).json()
-    heard = subscriber.next(3)
-    assert heard["v1.1/Observations"] == heard["v1.1/Datastreams(1)/Observations"] == created
-    assert heard["v1.1/Datastreams(1)/Observations?$select=result"] == {"result": 7.5}
-    assert notifier.complaints() == []
+    created = await post(client, "Datastreams(1)/Observations", {"result": 7.5})
+    below = "v1.1/Datastreams(1)/Observations"
+    heard = subscriber.next("v1.1/Observations", below, f"{below}?$select=result")
+    assert heard["v1.1/Observations"] == heard[below] == created
+    assert heard[f"{below}?$select=result"] == {"result": 7.5}
 
 
-async def test_nothing_private_is_told(client: httpx.AsyncClient, notifier: Notifier, subscriber: Subscriber) -> None:
+async def test_a_changed_observation_is_told_in_its_collections_by_itself_and_by_what_changed(
+    client: httpx.AsyncClient, subscriber: Subscriber, told_all: Callable[[], None]
+) -> None:
+    await post(client, "Things", THING)
+    made = await post(client, "Datastreams(1)/Observations", {"result": 1, "parameters": {"by": "hand"}})
+    own = f"v1.1/Observations({made['@iot.id']})"
+    told_all()
+    subscriber.subscribe(own, f"{own}/result", f"{own}/parameters", f"{own}/resultTime", "v1.1/FeaturesOfInterest(1)/Observations")
+    await patch(client, own.removeprefix("v1.1/"), {"parameters": {"by": "machine"}})
+    told = subscriber.next(own, f"{own}/parameters", "v1.1/FeaturesOfInterest(1)/Observations")
+    assert told[f"{own}/parameters"]["parameters"]["by"] == "machine"
+    await patch(client, own.removeprefix("v1.1/"), {"result": 2})
+    told = subscriber.next(own, f"{own}/result", "v1.1/FeaturesOfInterest(1)/Observations")
+    assert told[f"{own}/result"] == {"result": 2}
+    assert told[own] == (await client.get(own.removeprefix("v1.1/"))).json()
+
+
+async def test_an_area_that_grows_is_told(client: httpx.AsyncClient, subscriber: Subscriber, told_all: Callable[[], None]) -> None:
+    await post(client, "Things", THING)
+    await post(client, "Datastreams(1)/Observations", {"result": 1})
+    told_all()
+    subscriber.subscribe("v1.1/Datastreams(1)/observedArea")
+    elsewhere = having(FEATURE, feature={"type": "Point", "coordinates": [10.0, 55.0]})
+    await post(client, "Datastreams(1)/Observations", {"result": 2, "FeatureOfInterest": elsewhere})
+    (area,) = subscriber.next("v1.1/Datastreams(1)/observedArea").values()
+    assert area == (await client.get("Datastreams(1)/observedArea")).json()
+    assert area["observedArea"]["type"] == "Polygon"
+
+
+async def test_relations_of_many_to_many_are_collections_too(
+    client: httpx.AsyncClient, subscriber: Subscriber, told_all: Callable[[], None]
+) -> None:
+    await post(client, "Things", THING)
+    told_all()
+    subscriber.subscribe("v1.1/Things(1)/Locations", "v1.1/Locations(1)/Things", "v1.1/Things(1)/HistoricalLocations")
+    await patch(client, "Locations(1)", {"description": "quay"})
+    (told,) = subscriber.next("v1.1/Things(1)/Locations").values()
+    assert told["description"] == "quay"
+    await patch(client, "Things(1)", {"description": "at the quay"})
+    (told,) = subscriber.next("v1.1/Locations(1)/Things").values()
+    assert told["description"] == "at the quay"
+    moved = having(THING["Locations"][0], location={"type": "Point", "coordinates": [9.5, 54.8]})
+    await post(client, "Things(1)/Locations", moved)
+    told = subscriber.next("v1.1/Things(1)/Locations", "v1.1/Things(1)/HistoricalLocations")
+    assert told["v1.1/Things(1)/Locations"]["location"] == moved["location"]
+
+
+async def test_multi_datastreams_are_told_like_datastreams(client: httpx.AsyncClient, subscriber: Subscriber) -> None:
+    await post(client, "Things", having(THING, Datastreams=None))
+    subscriber.subscribe(
+        "v1.1/MultiDatastreams", "v1.1/Things(1)/MultiDatastreams", "v1.1/Datastreams", "v1.1/Things(1)/Datastreams"
+    )
+    made = await post(client, "Things(1)/MultiDatastreams", MULTI)
+    told = subscriber.next("v1.1/MultiDatastreams", "v1.1/Things(1)/MultiDatastreams")
+    assert told["v1.1/MultiDatastreams"] == made
+    subscriber.client.unsubscribe("v1.1/MultiDatastreams")
+    subscriber.client.unsubscribe("v1.1/Things(1)/MultiDatastreams")
+    below = f"v1.1/MultiDatastreams({made['@iot.id']})/Observations"
+    subscriber.subscribe(below, below.replace("Multi", ""), f"{below}?$select=result,phenomenonTime")
+    await post(client, below.removeprefix("v1.1/"), {"result": [3, 270], "phenomenonTime": "2026-01-01T00:00:00Z"})
+    told = subscriber.next(below, f"{below}?$select=result,phenomenonTime")
+    assert told[below]["result"] == [3, 270]
+    assert told[f"{below}?$select=result,phenomenonTime"] == {"phenomenonTime": "2026-01-01T00:00:00Z", "result": [3, 270]}
+
+
+@pytest.mark.parametrize("database", ["local"], indirect=True)
+async def test_any_selection_that_is_subscribed_to_is_told_where_the_broker_tells(
+    client: httpx.AsyncClient, subscriber: Subscriber
+) -> None:
+    wanted = ("v1.1/Things?$select=name,properties/owner", "v1.1/Things?$select=id,Datastreams", "v1.1/Things?$select=nothing")
+    subscriber.subscribe(*wanted, "v1.1/+/Observations?$select=result,parameters")
+    await post(client, "Things", having(THING, properties={"owner": "region", "floor": 2}))
+    told = subscriber.next(*wanted[:2])
+    assert told[wanted[0]] == {"name": THING["name"], "properties": {"owner": "region"}}
+    assert set(told[wanted[1]]) == {"@iot.id", "Datastreams@iot.navigationLink"}
+    await post(client, "Datastreams(1)/Observations", {"result": 1})
+    topics = [f"v1.1/{set_of}(1)/Observations?$select=result,parameters" for set_of in ("Datastreams", "FeaturesOfInterest")]
+    assert all(payload["result"] == 1 for payload in subscriber.next(*topics).values())
+
+
+@pytest.mark.parametrize("database", ["local"], indirect=True)
+async def test_nothing_is_published_that_nobody_ever_subscribed_to(
+    client: httpx.AsyncClient, notifier: Notifier, subscriber: Subscriber
+) -> None:
+    subscriber.subscribe("region/1/+/+/receipt")
+    await post(client, "Things", THING)
+    await post(client, "Datastreams(1)/Observations", {"result": 1})
+    subscriber.subscribe("v1.1/Sensors")
+    await post(client, "Sensors", SENSOR)
+    subscriber.next("v1.1/Sensors")
+    assert figure(notifier.registry, "messages_total") == 1
+    assert figure(notifier.registry, "publishes_everything") == 0
+
+
+async def test_nothing_private_and_nothing_deleted_is_told(client: httpx.AsyncClient, subscriber: Subscriber) -> None:
     subscriber.subscribe("v1.1/#")
-    private = having(THING, properties={"public": False})
-    assert (await client.post("Things", json=private)).status_code == 201
-    assert (await client.post("Datastreams(1)/Observations", json={"result": 1})).status_code == 201
-    assert (await client.post("Sensors", json=THING["Datastreams"][0]["Sensor"])).status_code == 201
-    told = subscriber.next()
-    while "v1.1/Sensors" not in told:
-        told |= subscriber.next()
+    await post(client, "Things", having(THING, properties={"public": False}))
+    await post(client, "Datastreams(1)/Observations", {"result": 1})
+    await client.delete("Things(1)")
+    await post(client, "ObservedProperties", having(OBSERVED_PROPERTY, name="last"))
+    told: dict[str, Any] = {}
+    while told.get("v1.1/ObservedProperties", {}).get("name") != "last":
+        told |= [subscriber.one()]
     assert not [topic for topic in told if "Thing" in topic or "Datastream" in topic or "Observations" in topic], told
-    assert notifier.complaints() == []

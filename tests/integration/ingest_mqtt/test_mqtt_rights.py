@@ -12,7 +12,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from infra.accounts import AccountsError, BrokerAccount, BrokerAccounts
 from infra.servers.set import Account
-from ingest_mqtt.rights import PARTNER, PUBLISHER, WORKER, bridge_rights, device_rights
+from ingest_mqtt.rights import NOTIFIER, PARTNER, PUBLISHER, WORKER, bridge_rights, device_rights
 from tests.integration.ingest_mqtt.conftest import Device, Pair, RawReader
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(60)]
@@ -78,6 +78,7 @@ def accounts(mosquitto: Pair) -> dict[str, BrokerAccount]:
     made = {user: BrokerAccount(user=user, rights=device_rights(user)) for user in (ONE, TWO)}
     made["partner"] = BrokerAccount(user="partner", rights=PARTNER)
     made["worker"] = BrokerAccount(user="worker", rights=WORKER)
+    made["notifier"] = BrokerAccount(user="notifier", rights=NOTIFIER)
     made["publisher"] = BrokerAccount(user="publisher", rights=PUBLISHER)
     made["bridge"] = BrokerAccount(user="bridge", rights=bridge_rights("grenzregion-bridge"))
     with administrator(mosquitto) as admin:
@@ -125,13 +126,13 @@ def test_a_partner_creates_observations_and_everybody_hears_of_entities(
     mosquitto: Pair, accounts: dict[str, BrokerAccount]
 ) -> None:
     topic = "v1.1/Datastreams(1)/Observations"
-    partner, device, worker = (Client(mosquitto, accounts[name]) for name in ("partner", ONE, "worker"))
+    partner, device, notifier = (Client(mosquitto, accounts[name]) for name in ("partner", ONE, "notifier"))
     assert device.subscribe(topic)
     assert device.subscribe("v1.1/Datastreams(1)/Observations?$select=result")
     assert partner.subscribe("v1.1/#")
     assert partner.publish("v1.1/Observations")
     assert partner.publish(topic, b"new")
-    assert worker.publish(topic, b"stored")
+    assert notifier.publish(topic, b"stored")
     device.pump()
     assert device.heard == [(topic, b"new"), (topic, b"stored")]
     for forbidden in ("v1.1/Things(1)", "v1.1/Datastreams(1)/Observations?$select=result", "region/1/flensburg/air-1/up/json"):

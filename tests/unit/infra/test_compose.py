@@ -17,13 +17,13 @@ from infra.migrate import MIGRATIONS
 from infra.servers.install import root_dir
 from infra.servers.mosquitto import Mosquitto
 from infra.servers.process import User
-from infra.settings import ApiSettings, BridgeSettings, Settings, WorkerSettings
+from infra.settings import ApiSettings, BridgeSettings, NotifierSettings, Settings, WorkerSettings
 
 ROOT = Path(__file__).parents[3]
 INFRA = ROOT / "infra"
 COMPOSE: dict[str, Any] = yaml.safe_load((INFRA / "compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-SETTINGS = {"bridge": BridgeSettings, "worker": WorkerSettings, "api": ApiSettings}
+SETTINGS = {"bridge": BridgeSettings, "worker": WorkerSettings, "notifier": NotifierSettings, "api": ApiSettings}
 OWN = {name: service for name, service in SERVICES.items() if "build" in service}
 ONCE = {name for name, service in SERVICES.items() if service["restart"] == "no"}
 each = pytest.mark.parametrize("name", SERVICES)
@@ -77,7 +77,8 @@ def test_waiting_fits_what_is_waited_for(name: str) -> None:
         assert how["condition"] == ("service_completed_successfully" if other in ONCE else "service_healthy"), other
 
 
-LISTENS = {"mosquitto": 1883, "kafka": 9092, "database": 5432, "bridge": 9100, "worker": 9100, "api": 8080, "grafana": 3000}
+LISTENS = {"mosquitto": 1883, "kafka": 9092, "database": 5432, "bridge": 9100, "worker": 9100, "notifier": 9100, "api": 8080}
+LISTENS |= {"grafana": 3000}
 
 
 @each
@@ -96,7 +97,7 @@ def test_ports_are_those_of_the_configurations() -> None:
     assert "listener 1883" in (INFRA / "compose" / "mosquitto.conf").read_text().splitlines()
     assert "PLAINTEXT://:9092" in SERVICES["kafka"]["environment"]["KAFKA_LISTENERS"]
     assert SERVICES["api"]["environment"]["GRENZREGION_HTTP_PORT"] == "8080"
-    for name in ("bridge", "worker"):
+    for name in ("bridge", "worker", "notifier"):
         assert SERVICES[name]["environment"]["GRENZREGION_METRICS_PORT"] == "9100"
 
 
