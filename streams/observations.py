@@ -33,6 +33,7 @@ from streams.new_observation import (
 from streams.queries import query
 from streams.sessions import PLANNED_ONCE, TRANSIENT, Pool, open_pool, retrying
 from streams.store import StoreLimits
+from streams.tails import Tails
 
 BATCH_ROWS = 10_000
 FEW_ROWS = 100  # go in as JSON with one statement; more are copied
@@ -58,6 +59,7 @@ class ObservationStore:
         self._limits = limits
         self._channels = channels
         self._shown = shown
+        self._tails = Tails()
         self._editing = asyncio.Semaphore(EDITORS)
         self._queue: asyncio.Queue[Request] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
@@ -237,7 +239,7 @@ class ObservationStore:
             candidates.append(candidate_of(observation, channel, feature_id, observation_id, now))
             written.append(observation_id)
         try:
-            await store.write_rows(connection, candidates, self._limits)
+            await store.write_rows(connection, candidates, self._limits, self._tails)
         except (RegistryMovedError, psycopg.errors.ForeignKeyViolation) as error:
             self._channels.forget()
             raise RegistryMovedError("a Datastream or FeatureOfInterest was deleted meanwhile") from error
