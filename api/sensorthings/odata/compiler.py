@@ -12,6 +12,7 @@ from psycopg.sql import Composable
 from api.sensorthings.entities.model import Backward, Kind, Property
 from api.sensorthings.odata.aggregation import Aggregation
 from api.sensorthings.odata.build import Abilities, Access, Build
+from api.sensorthings.odata.distinct import Distinct
 from api.sensorthings.odata.errors import MalformedQueryError
 from api.sensorthings.odata.formats import MEDIA, Formats
 from api.sensorthings.odata.limits import Limits
@@ -81,6 +82,8 @@ class _Compiler:
             raise MalformedQueryError("$resultFormat", None, "does not apply to $ref")
         if options.apply is not None:
             return self._aggregation(collection, options.apply)
+        if options.distinct:
+            return self._distinct(collection)
         formats = Formats(build, self._pages)
         if options.format is ResultFormat.CSV:
             query, self.header = formats.csv(collection)
@@ -102,6 +105,18 @@ class _Compiler:
         build, options = self._build, self._request.options
         path = build.wire.link(build.slot(self._request.path, _TEXT))
         return path, sql.SQL("''") if options.link is None else build.slot(options.link, _TEXT)
+
+    def _distinct(self, collection: Collection) -> Composable:
+        before = self._resource.stages[:-1]
+        if collection.reference:
+            raise MalformedQueryError("$select", None, "distinct: does not go with $ref")
+        distinct = Distinct(self._build, collection)
+        if self._request.options.format is ResultFormat.CSV:
+            self.header = distinct.header()
+            query = distinct.csv()
+        else:
+            query = distinct.query(*self._link())
+        return sql.SQL("SELECT page.* FROM ({}) page WHERE {}").format(query, exists(self._build, before)) if before else query
 
     def _aggregation(self, collection: Collection, apply: Apply) -> Composable:
         build, options, before = self._build, self._request.options, self._resource.stages[:-1]
@@ -174,6 +189,7 @@ def _refuse_collection_options(options: Options) -> None:
         "$skiptoken": options.after is not None,
         "$resultFormat": options.format is not None,
         "$apply": options.apply is not None,
+        "$select=distinct:": options.distinct,
     }
     for name, used in given.items():
         if used:

@@ -17,10 +17,11 @@ from api.sensorthings.odata.build import Build, column, conjunction, follows, li
 from api.sensorthings.odata.comparisons import calculate, compare
 from api.sensorthings.odata.errors import MalformedQueryError, NotServedError
 from api.sensorthings.odata.functions import FUNCTIONS
-from api.sensorthings.odata.names import Named, negates, paths_of, resolve
+from api.sensorthings.odata.names import Named, negates, paths_of, resolve, unknown
 from api.sensorthings.odata.syntax import (
     Call,
     Expression,
+    Lambda,
     Literal,
     LiteralKind,
     Logic,
@@ -164,6 +165,33 @@ class Joined:
                 return self._membership(expression)
             case Call():
                 return self._call(expression)
+            case Lambda():
+                return self._lambda(expression)
+
+    def _lambda(self, found: Lambda) -> Value:
+        """Ask whether there is a related entity that meets a condition, or none that does not."""
+        joined = Joined(self._build, self._entity, self._alias, self._where)
+        target, alias = joined.reach(found.path)
+        truths: list[Composable] = []
+        if found.condition is not None:
+            truth = Conditions(self._build, target, alias, self._where).condition(found.condition)
+            truths.append(sql.SQL("({}) IS NOT TRUE").format(truth) if found.every else truth)
+        template = sql.SQL("NOT EXISTS (SELECT FROM {} WHERE {})" if found.every else "EXISTS (SELECT FROM {} WHERE {})")
+        sources = sql.SQL(", ").join(joined.sources)
+        return _boolean(sql.SQL("({})").format(template.format(sources, conjunction([*joined.conditions, *truths]))))
+
+    def reach(self, path: Path) -> tuple[EntitySet, str]:
+        """Join the entities that a path of relations leads to, of which the last is to many; gives their set and alias."""
+        here, alias, many = self._entity, self._alias, False
+        for depth, segment in enumerate(path.segments):
+            navigation = here.navigation(segment)
+            if navigation is None:
+                raise MalformedQueryError(self._where, path.position, unknown(here, segment))
+            alias = self._join(path.segments[: depth + 1], here, navigation, alias)
+            here, many = target_of(navigation), navigation.many
+        if not many:
+            raise MalformedQueryError(self._where, path.position, f"any and all are for many: there is one {path.segments[-1]}")
+        return here, alias
 
     def _literal(self, literal: Literal) -> Value:
         match literal.kind:

@@ -15,6 +15,7 @@ from api.sensorthings.odata.literals import number, value_of
 from api.sensorthings.odata.syntax import (
     Call,
     Expression,
+    Lambda,
     Literal,
     LiteralKind,
     Logic,
@@ -41,6 +42,7 @@ _LITERALS = frozenset(
         TokenKind.GEOMETRY,
     }
 )
+_LAMBDAS = ("/any", "/all")
 _OPERAND = "a value, a property or a function"
 
 
@@ -50,6 +52,7 @@ class ExpressionParser:
     def __init__(self, cursor: Cursor, budget: Budget) -> None:
         self._cursor = cursor
         self._budget = budget
+        self._variables: list[str] = []  # of the lambdas around, the innermost last
 
     def expression(self) -> Expression:
         """Read a whole expression."""
@@ -153,7 +156,39 @@ class ExpressionParser:
         if word in _CONSTANTS:
             cursor.take()
             return Literal(kind=_CONSTANTS[word], slot=-1, position=position)
-        return Path(segments=tuple(cursor.take().text.split("/")), position=position)
+        if cursor.following.text == "(" and word.endswith(_LAMBDAS):
+            return self._lambda(position)
+        return self._path(position)
+
+    def _path(self, position: int) -> Path:
+        return Path(segments=self._own(tuple(self._cursor.take().text.split("/")), position), position=position)
+
+    def _own(self, segments: tuple[str, ...], position: int) -> tuple[str, ...]:
+        """Take the variable off a path within a lambda."""
+        if not self._variables:
+            return segments
+        variable = self._variables[-1]
+        if segments[0] != variable or len(segments) == 1:
+            problem = f"here every property starts with {variable}/, as {variable}/name"
+            raise MalformedQueryError(self._cursor.where, position, problem)
+        return segments[1:]
+
+    def _lambda(self, position: int) -> Lambda:
+        cursor = self._cursor
+        *segments, word = cursor.take().text.split("/")
+        path = Path(segments=self._own(tuple(segments), position), position=position)
+        cursor.take()
+        condition: Expression | None = None
+        every = word.lower() == "all"
+        if every or not cursor.sees(")"):
+            if cursor.token.kind is not TokenKind.NAME or not cursor.token.text.isidentifier():
+                raise cursor.unexpected("a variable, as in any(d:d/name eq 'x')")
+            self._variables.append(cursor.take().text)
+            cursor.expect(":", "after the variable")
+            condition = self.expression()
+            self._variables.pop()
+        cursor.expect(")", f"at the end of {word.lower()}")
+        return Lambda(path=path, condition=condition, every=every, position=position)
 
     def _call(self, position: int) -> Expression:
         cursor = self._cursor

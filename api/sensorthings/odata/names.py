@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from api.sensorthings.entities.model import EntitySet, Navigation, Property
 from api.sensorthings.entities.schema import target_of
 from api.sensorthings.odata.errors import MalformedQueryError
-from api.sensorthings.odata.syntax import Call, Expression, Logic, Membership, Operation, Path, Unary
+from api.sensorthings.odata.syntax import Call, Expression, Lambda, Logic, Membership, Operation, Path, Unary
 
 JSON_KINDS = frozenset({"object", "json", "geometry", "result", "quality"})
 
@@ -64,8 +64,25 @@ def paths_of(expression: Expression) -> list[Path]:
             return paths_of(operand)
         case Membership(left=left, items=items):
             return [path for part in (left, *items) for path in paths_of(part)]
-        case _:
+        case _:  # literals, and lambdas, which look after their paths themselves
             return []
+
+
+def has_lambda(expression: Expression) -> bool:
+    """Whether there is an `any` or `all` in an expression."""
+    match expression:
+        case Lambda():
+            return True
+        case Operation(left=left, right=right):
+            return has_lambda(left) or has_lambda(right)
+        case Logic(operands=parts) | Call(arguments=parts):
+            return any(has_lambda(part) for part in parts)
+        case Unary(operand=operand):
+            return has_lambda(operand)
+        case Membership(left=left, items=items):
+            return any(has_lambda(part) for part in (left, *items))
+        case _:
+            return False
 
 
 def negates(expression: Expression) -> bool:

@@ -77,6 +77,7 @@ class OptionsParser:
             filter=given.get("$filter"),
             orderby=given.get("$orderby", ()),
             select=given.get("$select", ()),
+            distinct=given.get("distinct", False),
             expand=given.get("$expand", ()),
             top=given.get("$top"),
             skip=given.get("$skip"),
@@ -101,6 +102,10 @@ class OptionsParser:
         return OrderItem(expression=expression, descending=word == "desc")
 
     def _select(self, cursor: Cursor) -> tuple[Path, ...]:
+        if self._depth == 0 and cursor.word() == "distinct" and cursor.following.text == ":":
+            cursor.take()
+            cursor.take()
+            self._draft.given["distinct"] = True
         items = [self._name(cursor)]
         while cursor.accept(","):
             items.append(self._name(cursor))

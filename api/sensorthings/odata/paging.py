@@ -44,10 +44,7 @@ _NOT_BEFORE = {False: sql.SQL("{} >= {}"), True: sql.SQL("{} <= {}")}
 
 def order(build: Build, entity: EntitySet, alias: str, options: Options, where: str) -> list[Key]:
     """Give the keys of a collection's order; the id is always among them, so that a page can go on anywhere."""
-    keys: list[Key] = []
-    conditions = Conditions(build, entity, alias, where)
-    for item in options.orderby:
-        keys.extend(_keys(conditions, item, where))
+    keys = asked(build, entity, alias, options, where)
     if not options.orderby:
         for name in entity.default_order:
             cast = _CASTS[Type.TIME] if name == entity.day_column else _NUMBERS["bigint"]
@@ -60,6 +57,12 @@ def order(build: Build, entity: EntitySet, alias: str, options: Options, where: 
     ties = entity.tie_order if indexed and entity.tie_order else ("id",)
     keys.extend(Key(sql=column(alias, n), cast=_NUMBERS["bigint"], descending=descending, nullable=False) for n in ties)
     return keys
+
+
+def asked(build: Build, entity: EntitySet, alias: str, options: Options, where: str) -> list[Key]:
+    """Give the keys that `$orderby` names, and no more."""
+    conditions = Conditions(build, entity, alias, where)
+    return [key for item in options.orderby for key in _keys(conditions, item, where)]
 
 
 def _keys(conditions: Conditions, item: OrderItem, where: str) -> list[Key]:

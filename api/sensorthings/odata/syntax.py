@@ -92,7 +92,17 @@ class Membership:
     position: int = field(compare=False)
 
 
-Expression = Literal | Path | Call | Operation | Logic | Unary | Membership
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lambda:
+    """`path/any(d:condition)` or `path/all(d:condition)` (`every`); paths in the condition start at `d`, which they leave out."""
+
+    path: Path
+    condition: Expression | None
+    every: bool
+    position: int = field(compare=False)
+
+
+Expression = Literal | Path | Call | Operation | Logic | Unary | Membership | Lambda
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +160,7 @@ class Options:
     filter: Expression | None = None
     orderby: tuple[OrderItem, ...] = ()
     select: tuple[Path, ...] = ()
+    distinct: bool = False
     expand: tuple[Expand, ...] = ()
     top: int | None = None
     skip: int | None = None

@@ -15,7 +15,7 @@ from psycopg.sql import Composable
 from api.sensorthings.entities.model import EntitySet, Forward
 from api.sensorthings.odata.build import Build, column, view
 from api.sensorthings.odata.conditions import Conditions, Joined
-from api.sensorthings.odata.names import Named, paths_of, resolve
+from api.sensorthings.odata.names import Named, has_lambda, paths_of, resolve
 from api.sensorthings.odata.syntax import Call, Expression, Logic, Operation, Path
 from api.sensorthings.odata.values import as_span
 
@@ -82,6 +82,8 @@ def window_of(build: Build, entity: EntitySet, condition: Expression | None, whe
         if operand is None:
             continue
         named = [resolve(path, entity, build.wire.id_names, where) for path in paths_of(operand)]
+        if has_lambda(operand):
+            return operand
         if all(of_datastream(n) or is_flag(n) for n in named):
             flagged = flagged or any(is_flag(n) for n in named)
             rest.append(operand)

@@ -10,7 +10,7 @@ import pytest
 from api.sensorthings.odata.errors import LimitExceededError, MalformedQueryError, UnknownResourceError
 from api.sensorthings.odata.limits import Limits
 from api.sensorthings.odata.parser import parse
-from api.sensorthings.odata.syntax import Form, Literal, LiteralKind, Logic, Operation, Parsed, Path, Unary
+from api.sensorthings.odata.syntax import Form, Lambda, Literal, LiteralKind, Logic, Operation, Parsed, Path, Unary
 
 LIMITS = Limits(query_bytes=4096, query_nodes=100, query_depth=20, expand_depth=3, top_default=100, top_max=10_000)
 
@@ -245,3 +245,36 @@ def test_paths_in_filters_keep_their_segments() -> None:
     condition = parsed("$filter=Datastream/Thing/properties/a-b eq 1").request.options.filter
     assert isinstance(condition, Operation)
     assert condition.left == Path(segments=("Datastream", "Thing", "properties", "a-b"), position=1)
+
+
+def test_a_lambda_takes_its_variable_off_the_paths() -> None:
+    found = parsed("$filter=Datastreams/any(d:d/name eq 'x' and d/Observations/all(o:o/result gt 3))").request.options.filter
+    assert isinstance(found, Lambda)
+    assert (found.path.segments, found.every) == (("Datastreams",), False)
+    assert isinstance(found.condition, Logic)
+    name, inner = found.condition.operands
+    assert isinstance(name, Operation)
+    assert name.left == Path(segments=("name",), position=1)
+    assert isinstance(inner, Lambda)
+    assert (inner.path.segments, inner.every) == (("Observations",), True)
+    empty = parsed("$filter=Datastreams/any()").request.options.filter
+    assert isinstance(empty, Lambda)
+    assert empty.condition is None
+
+
+@pytest.mark.parametrize(
+    ("condition", "position"),
+    [
+        ("Datastreams/any(d:name eq 'x')", 19),
+        ("Datastreams/any(d:d eq 'x')", 19),
+        ("Datastreams/any('d')", 17),
+        ("Datastreams/any(d/e:d/name eq 1)", 17),
+        ("Datastreams/all()", 17),
+        ("Datastreams/any(d)", 18),
+        ("Datastreams/any(d:d/name eq 'x'", 32),
+    ],
+)
+def test_a_wrong_lambda_is_told_where(condition: str, position: int) -> None:
+    with pytest.raises(MalformedQueryError) as told:
+        parsed(f"$filter={condition}")
+    assert told.value.position == position
