@@ -155,15 +155,24 @@ def probe_names(prefix: str) -> list[str]:
 
 
 def register(platform: Platform, device: str, channels: tuple[str, ...]) -> dict[str, int]:
-    """Register a device; the API may still find out that its database is back."""
+    """Register a device; the API may still find out that its database is back, and refuse what it has done already."""
     deadline = time.monotonic() + 60
     while True:
         try:
             return platform.register(device, channels, judging=JUDGING)
-        except (AssertionError, httpx.TransportError) as error:
-            if time.monotonic() > deadline or (isinstance(error, AssertionError) and "503" not in str(error)):
+        except (AssertionError, KeyError, httpx.TransportError):
+            if time.monotonic() > deadline:
                 raise
             time.sleep(0.5)
+        with suppress(psycopg.OperationalError):
+            if done := registered(platform, device):
+                return done
+
+
+def registered(platform: Platform, device: str) -> dict[str, int]:
+    """Datastreams of a device by channel, nothing when there is none."""
+    sql = "SELECT d.properties ->> 'channel', d.id FROM datastream d JOIN thing t ON t.id = d.thing_id WHERE t.device = %s"
+    return dict(platform.rows(sql, device))
 
 
 @contextmanager
