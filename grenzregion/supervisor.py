@@ -1,4 +1,7 @@
-"""Keeps processes alive: a dead one is started again after a pause, and given up after so many deaths before it was ready."""
+"""Keeps processes alive: a dead one is started again after a pause, and given up after so many deaths if it never was ready.
+
+One that has been ready is not given up: its database or its log may be away for longer than any bound.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +29,7 @@ class GivenUpError(ServerError):
 class _Watched:
     server: Server
     ready: bool
+    proven: bool  # it was ready once
     deaths: int = 0  # since it was last ready
     again_at: float | None = None
 
@@ -36,8 +40,8 @@ class Supervisor:
     def __init__(
         self, *, ready: Sequence[Server], starting: Sequence[Server], say: Say, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._watched = [_Watched(server=server, ready=True) for server in ready]
-        self._watched += [_Watched(server=server, ready=False) for server in starting]
+        self._watched = [_Watched(server=server, ready=True, proven=True) for server in ready]
+        self._watched += [_Watched(server=server, ready=False, proven=False) for server in starting]
         self._say = say
         self._clock = clock
 
@@ -63,7 +67,7 @@ class Supervisor:
             if watched.server.pid is None:
                 self._revive(watched)
             elif not watched.ready and watched.server.answers():
-                watched.ready, watched.deaths = True, 0
+                watched.ready, watched.proven, watched.deaths = True, True, 0
                 self._say(f"{watched.server.name} is ready")
 
     def _revive(self, watched: _Watched) -> None:
@@ -72,9 +76,9 @@ class Supervisor:
         if watched.again_at is None:
             watched.deaths += 1
             watched.ready = False
-            if watched.deaths > MAX_DEATHS:
+            if watched.deaths > MAX_DEATHS and not watched.proven:
                 raise GivenUpError(f"{name} died {watched.deaths} times before it was ready: see {watched.server.log_file}")
-            pause = min(FIRST_PAUSE_S * 2 ** (watched.deaths - 1), LONGEST_PAUSE_S)
+            pause = min(FIRST_PAUSE_S * 2 ** min(watched.deaths - 1, MAX_DEATHS), LONGEST_PAUSE_S)
             watched.again_at = now + pause
             self._say(f"{name} died and is started again in {pause:.1f} s")
         elif now >= watched.again_at:

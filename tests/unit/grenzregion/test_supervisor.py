@@ -84,6 +84,22 @@ def test_pauses_double_and_after_the_bound_it_is_given_up() -> None:
         scene.look_at(now)
 
 
+@pytest.mark.parametrize("began_ready", [True, False])
+def test_a_process_that_was_ready_once_is_never_given_up(began_ready: bool) -> None:
+    server = FakeServer(ready=True)
+    scene = Scene(ready=(server,)) if began_ready else Scene(starting=(server,))
+    scene.look_at(0)
+    server.ready = server.lives_after_start = False
+    server.pid = None
+    now = 0.0
+    for _ in range(1_100):
+        scene.look_at(now)
+        now += LONGEST_PAUSE_S
+        scene.look_at(now)
+    assert server.starts == 1_100
+    assert scene.said[-1] == "worker-1 died and is started again in 10.0 s"
+
+
 def test_being_ready_makes_earlier_deaths_forgotten() -> None:
     server = FakeServer(lives=False)
     scene = Scene(starting=(server,))
