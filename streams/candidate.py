@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from streams.quality.rules import Rules
+from streams.rulebook import RuleBook
 
 NAN = float("nan")
 
@@ -30,7 +30,7 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
     # Of a MultiDatastream: for each part of its results the spans (fail low, high, suspect low, high). None: a Datastream.
     parts: tuple[tuple[float, ...], ...] | None = None
     property_id: int | None = None  # of the ObservedProperty
-    rules: Rules | None = None  # None: no test looks at the rows around
+    rules: RuleBook | None = None  # None: no test looks at the rows around
 
 
 # Structs instead of dataclasses, and unseen by the garbage collector: 40,000 of these are made a second.

@@ -12,10 +12,10 @@ from psycopg.rows import TupleRow
 from streams import rejudge
 from streams.candidate import Candidate
 from streams.judging import Verdicts
-from streams.quality.rules import Rules
 from streams.queries import query
 from streams.rejudge import Changes, Key
 from streams.rows import Rows, microseconds
+from streams.rulebook import RuleBook
 from streams.tails import Tails
 
 Connection = psycopg.AsyncConnection[TupleRow]
@@ -40,7 +40,7 @@ async def recompute(connection: Connection, datastreams: Sequence[int], times: S
 class Consequences:
     """Gathers what rows of one transaction do to those that were there, and settles it at the end."""
 
-    def __init__(self, rules: Mapping[int, Rules]) -> None:
+    def __init__(self, rules: Mapping[int, RuleBook]) -> None:
         """`rules` by Datastream, of those that are judged in context."""
         self._rules = rules
         self._again: dict[int, list[int]] = {}

@@ -6,7 +6,7 @@ After each transaction the verdict on a row depends on the stored rows alone, no
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ from streams.quality.context import judge_window
 from streams.quality.rules import IN_CONTEXT, Rules
 from streams.quality.window import Window
 from streams.rows import Rows
+from streams.rulebook import RuleBook
 
 Mask = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.intp]
@@ -44,14 +45,14 @@ def contested(stored: Rows, new: Rows) -> npt.NDArray[np.int64]:
     return np.unique(rows["datastream"][table.repeats(rows)])
 
 
-def judge_around(stored: Rows, new: Rows, rules: Mapping[int, Rules]) -> Judged:
+def judge_around(stored: Rows, new: Rows, rules: Mapping[int, RuleBook]) -> Judged:
     """Judge new rows, none of them contested, and the stored ones that look at them; `rules` by Datastream."""
     rows = np.concatenate([stored, new])
     rows = rows[table.order(rows)]
     return _judge(rows, rows["candidate"] >= 0, rules)
 
 
-def judge_again(stored: Rows, spans: Mapping[int, tuple[int, int]], rules: Mapping[int, Rules]) -> Judged:
+def judge_again(stored: Rows, spans: Mapping[int, tuple[int, int]], rules: Mapping[int, RuleBook]) -> Judged:
     """Judge the stored rows of a time span (first, last; microseconds) by Datastream, and those that look at what is there."""
     places = np.zeros(len(spans), dtype=table.ROW)
     places["datastream"], places["time"], places["deleted"] = list(spans), [low for low, _ in spans.values()], True
@@ -62,7 +63,7 @@ def judge_again(stored: Rows, spans: Mapping[int, tuple[int, int]], rules: Mappi
     return _judge(rows, (rows["time"] >= low) & (rows["time"] <= high), rules)
 
 
-def _judge(rows: Rows, marks: Mask, rules: Mapping[int, Rules]) -> Judged:
+def _judge(rows: Rows, marks: Mask, rules: Mapping[int, RuleBook]) -> Judged:
     living = ~rows["deleted"]
     at = (np.cumsum(living) - living)[marks]  # place of each mark among the living, for a tombstone that of the next one
     marked = rows[marks]
@@ -72,13 +73,12 @@ def _judge(rows: Rows, marks: Mask, rules: Mapping[int, Rules]) -> Judged:
     segments = _Segments.of(rows, rules)
     touched = _touched(rows, segments, marked, at)
     before = rows[touched]
-    verdicts = judge_window(
-        Window(
-            segment=segments.number, time_us=rows["time"], value=rows["value"], usable=usable(rows["tests"], rows["value"]),
-            wanted=touched, rules=segments.rules,
+    good = usable(rows["tests"], rows["value"])
+    for rules_of_segments, wanted in segments.layers(rows["time"], touched):
+        window = Window(
+            segment=segments.number, time_us=rows["time"], value=rows["value"], usable=good, wanted=wanted, rules=rules_of_segments
         )
-    )  # fmt: skip
-    _restate(rows, segments, touched, verdicts)
+        _restate(rows, segments.number, rules_of_segments, wanted, judge_window(window))
     after = rows[touched]
     changed = (after["candidate"] < 0) & (
         (after["tests"] != before["tests"]) | (after["flag"] != before["flag"]) | (after["ruleset"] != before["ruleset"])
@@ -94,10 +94,10 @@ class _Segments:
     start: Places
     end: Places
     datastream: npt.NDArray[np.int64]
-    rules: list[Rules]
+    rules: list[RuleBook]
 
     @classmethod
-    def of(cls, rows: Rows, rules: Mapping[int, Rules]) -> _Segments:
+    def of(cls, rows: Rows, rules: Mapping[int, RuleBook]) -> _Segments:
         first = np.ones(len(rows), dtype=bool)
         first[1:] = rows["datastream"][1:] != rows["datastream"][:-1]
         start = np.flatnonzero(first)
@@ -109,6 +109,18 @@ class _Segments:
             datastream=datastream,
             rules=[rules[number] for number in datastream.tolist()],
         )
+
+    def layers(self, times: npt.NDArray[np.int64], touched: Mask) -> Iterator[tuple[list[Rules], Mask]]:
+        """Give the rules of the segments and the touched rows (n,) that they judge: mostly all of them by the main rules."""
+        left = touched
+        for depth in range(max(len(book.spans) for book in self.rules), 0, -1):
+            # The last of a book's spans first: it holds where two meet.
+            spans = [book.spans[depth - 1] if len(book.spans) >= depth else (0, -1, book.main) for book in self.rules]
+            first, last = (np.array([span[end] for span in spans], dtype=np.int64)[self.number] for end in (0, 1))
+            mine = left & (first <= times) & (times <= last)
+            yield [span[2] for span in spans], mine
+            left = left & ~mine
+        yield [book.main for book in self.rules], left
 
 
 def _touched(rows: Rows, segments: _Segments, marked: Rows, at: Places) -> Mask:
@@ -140,12 +152,12 @@ def usable(tests: npt.NDArray[np.int64], values: npt.NDArray[np.float64]) -> Mas
     return ~np.logical_or.reduce(failed) & ~np.isnan(values)
 
 
-def _restate(rows: Rows, segments: _Segments, touched: Mask, verdicts: npt.NDArray[np.int64]) -> None:
+def _restate(rows: Rows, segment: Places, rules: Sequence[Rules], wanted: Mask, verdicts: npt.NDArray[np.int64]) -> None:
     alone = rows["tests"] & ~_CONTEXT | np.where(rows["ahead"], _AHEAD, 0)
-    tests = flags.merge(alone, verdicts)[touched]
-    run = segments.number[touched]
-    mandatory = np.array([flags.mask(r.mandatory) for r in segments.rules], dtype=np.int64)
-    versions = np.array([r.version for r in segments.rules], dtype=np.int32)
-    rows["flag"][touched] = flags.aggregate_flag(tests, rows["missing"][touched], mandatory[run])
-    rows["tests"][touched] = tests
-    rows["ruleset"][touched] = versions[run]
+    tests = flags.merge(alone, verdicts)[wanted]
+    run = segment[wanted]
+    mandatory = np.array([flags.mask(r.mandatory) for r in rules], dtype=np.int64)
+    versions = np.array([r.version for r in rules], dtype=np.int32)
+    rows["flag"][wanted] = flags.aggregate_flag(tests, rows["missing"][wanted], mandatory[run])
+    rows["tests"][wanted] = tests
+    rows["ruleset"][wanted] = versions[run]

@@ -16,10 +16,10 @@ from streams import context, rejudge
 from streams import rows as table
 from streams.candidate import Candidate
 from streams.judge import AHEAD_MASK, RULESET_VERSION, judge
-from streams.quality.rules import Rules
 from streams.queries import query
 from streams.rejudge import Connection, Key, Span
 from streams.rows import Rows
+from streams.rulebook import RuleBook
 from streams.tails import Tails, segments
 
 _SECOND_US = 1_000_000
@@ -35,7 +35,7 @@ class Verdicts:
     rulesets: npt.NDArray[np.int32]
     changed: Rows = field(default_factory=table.empty)
     changed_from: npt.NDArray[np.int8] = field(default_factory=lambda: table.empty()["flag"])
-    rules: Mapping[int, Rules] = field(default_factory=dict[int, Rules])
+    rules: Mapping[int, RuleBook] = field(default_factory=dict[int, RuleBook])
     again: Mapping[int, Sequence[int]] = field(default_factory=dict[int, Sequence[int]])  # times by contested Datastream
     stored: frozenset[Key] = frozenset()  # rows of these that were there before
 
@@ -57,7 +57,7 @@ async def judge_new(
     disputed_rows, disputed = np.isin(stored["datastream"], contested), np.isin(new["datastream"], contested)
     judged = context.judge_around(stored[~disputed_rows], new[~disputed], rules)
     mine = judged.rows[judged.rows["candidate"] >= 0]
-    flags[mine["candidate"]], tests[mine["candidate"]] = mine["flag"], mine["tests"]
+    flags[mine["candidate"]], tests[mine["candidate"]], rulesets[mine["candidate"]] = mine["flag"], mine["tests"], mine["ruleset"]
     if tails is not None:
         tails.forget(contested.tolist())
         surroundings.remember(tails, judged.rows, rules)
@@ -78,7 +78,7 @@ class _Surroundings:
     complete: Mapping[int, bool]
     writer: int
 
-    def remember(self, tails: Tails, rows: Rows, rules: Mapping[int, Rules]) -> None:
+    def remember(self, tails: Tails, rows: Rows, rules: Mapping[int, RuleBook]) -> None:
         for number, mine in segments(rows).items():
             if number in self.complete:
                 tails.keep(number, mine, self.writer, rules[number], whole=self.complete[number])
@@ -87,7 +87,7 @@ class _Surroundings:
 
 
 async def _surroundings(
-    connection: Connection, new: Rows, rules: Mapping[int, Rules], future_s: float, tails: Tails | None
+    connection: Connection, new: Rows, rules: Mapping[int, RuleBook], future_s: float, tails: Tails | None
 ) -> _Surroundings:
     cursor = await connection.execute(query("last_writers"), {"ids": sorted(rules)})
     found = await cursor.fetchall()

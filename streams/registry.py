@@ -13,6 +13,7 @@ from streams.candidate import NAN, Channel
 from streams.quality.rules import Rules
 from streams.quality.rulesets import LATEST, RulesetError, rules_for
 from streams.queries import query
+from streams.rulebook import RuleBook
 
 log = logging.getLogger(__name__)
 
@@ -119,17 +120,27 @@ def _channel(row: TupleRow) -> Channel:
         feature_id=feature_id,
         parts=None if parts is None else tuple((*_span(fail, 2), *_span(suspect, 2)) for fail, suspect in parts),
         property_id=quality[1],
-        rules=_rules(datastream_id, device, unit, *quality) if parts is None else None,
+        rules=_book(datastream_id, device, unit, *quality) if parts is None else None,
     )
 
 
-def _rules(
-    datastream_id: int, device: str | None, unit: str | None, properties: Any, _: int, key: str | None, zone: str
-) -> Rules | None:
-    # Entities are written by anyone: what names no rules that there are is told, and has none.
+def _book(
+    datastream_id: int, device: str | None, unit: str | None, properties: Any, _: int, key: str | None, zone: str, spans: Any
+) -> RuleBook | None:
     own = cast("dict[str, Any]", properties or {})
+
+    def of_version(version: int) -> Rules | None:
+        return rules_for(key or "", device, own, version, timezone=zone, unit=unit or None)
+
+    # Entities are written by anyone: what names no rules that there are is told, and has none.
     try:
-        return rules_for(key or "", device, own, own.get("ruleset_version", LATEST), timezone=zone, unit=unit or None)
+        version = own.get("ruleset_version", LATEST)
+        main = of_version(version)
+        chosen = cast("list[list[int]]", spans or [])
+        if main is None and not chosen:
+            return None
+        layers = tuple((first, last, of_version(other) or Rules(version=other)) for first, last, other in chosen)
+        return RuleBook(main=main or Rules(version=version), spans=layers)
     except RulesetError as error:
         log.warning("no rules for the Datastream %d: %s", datastream_id, error)
         return None

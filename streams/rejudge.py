@@ -17,9 +17,9 @@ from psycopg.rows import TupleRow
 from streams import context
 from streams import rows as table
 from streams.context import Judged
-from streams.quality.rules import Rules
 from streams.queries import query
 from streams.rows import Rows
+from streams.rulebook import RuleBook
 
 Connection = psycopg.AsyncConnection[TupleRow]
 Key = tuple[int, int, int]  # Datastream, time in microseconds, discriminator
@@ -57,7 +57,7 @@ class Changes:
         )
 
 
-def spans_of(times: Iterable[int], rules: Rules) -> list[Span]:
+def spans_of(times: Iterable[int], rules: RuleBook) -> list[Span]:
     """Cut the times of one Datastream into spans, so that one late reading does not fetch all that lies between."""
     far = max(_FAR_US, int(4 * rules.history_s * _SECOND_US))
     spans: list[Span] = []
@@ -69,7 +69,7 @@ def spans_of(times: Iterable[int], rules: Rules) -> list[Span]:
     return spans
 
 
-async def load(connection: Connection, spans: Mapping[int, Sequence[Span]], rules: Mapping[int, Rules], future_s: float) -> Rows:
+async def load(connection: Connection, spans: Mapping[int, Sequence[Span]], rules: Mapping[int, RuleBook], future_s: float) -> Rows:
     """Read the rows that judging these spans needs, tombstones in them included."""
     asked = [(number, low, high, rules[number]) for number, some in spans.items() for low, high in some]
     if not asked:
@@ -90,7 +90,7 @@ async def load(connection: Connection, spans: Mapping[int, Sequence[Span]], rule
 
 
 async def judge_again(
-    connection: Connection, times: Mapping[int, Sequence[int]], rules: Mapping[int, Rules], future_s: float
+    connection: Connection, times: Mapping[int, Sequence[int]], rules: Mapping[int, RuleBook], future_s: float
 ) -> Judged:
     """Judge stored rows at these times of each Datastream, and those that look at what is or was there; writes the verdicts."""
     judged: list[Judged] = []

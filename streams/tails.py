@@ -11,8 +11,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from streams.quality.rules import Rules
 from streams.rows import Rows
+from streams.rulebook import RuleBook
 
 MOST_ROWS = 500_000  # about 30 MB
 _SPARE = 1.25  # of the tests' history: readings come a little late
@@ -36,7 +36,7 @@ class Tails:
         self._most = most_rows
         self._rows = 0
 
-    def find(self, number: int, written: int | None, first_us: int, rules: Rules) -> Tail | None:
+    def find(self, number: int, written: int | None, first_us: int, rules: RuleBook) -> Tail | None:
         """Give what is remembered, if it still holds and goes far enough back for a reading of `first_us`."""
         tail = self._tails.get(number)
         if tail is None or tail.written != written:
@@ -48,7 +48,7 @@ class Tails:
         reaches = touched >= rules.history_rows and times[0] <= times[touched] - rules.history_s * _SECOND_US
         return tail if reaches else None
 
-    def keep(self, number: int, rows: Rows, written: int, rules: Rules, *, whole: bool) -> None:
+    def keep(self, number: int, rows: Rows, written: int, rules: RuleBook, *, whole: bool) -> None:
         """Remember the rows of a Datastream up to its last."""
         self.forget([number])
         times: npt.NDArray[np.int64] = rows["time"]

@@ -3,7 +3,7 @@ SELECT t.tenant, t.device, d.channel, d.id, t.id, d.unit_of_measurement ->> 'def
        coalesce(d.properties -> 'fail_span', p.properties -> 'fail_span'),
        coalesce(d.properties -> 'suspect_span', p.properties -> 'suspect_span'),
        l.location, t.properties, l.feature_id, parts.spans,
-       d.properties, p.id, p.properties ->> 'key', t.timezone
+       d.properties, p.id, p.properties ->> 'key', t.timezone, chosen.spans
   FROM datastream d
   JOIN thing t ON t.id = d.thing_id
   LEFT JOIN observed_property p ON p.id = d.observed_property_id
@@ -16,3 +16,7 @@ SELECT t.tenant, t.device, d.channel, d.id, t.id, d.unit_of_measurement ->> 'def
                                       ORDER BY m.rank) AS spans
                        FROM multi_datastream_observed_property m JOIN observed_property part ON part.id = m.observed_property_id
                       WHERE m.multi_datastream_id = d.id) AS parts ON d.unit_of_measurements IS NOT NULL
+  -- Spans that another version of the rulesets judges: [first, last (microseconds), version].
+  LEFT JOIN LATERAL (SELECT jsonb_agg(jsonb_build_array((extract(epoch FROM s.first_time) * 1000000)::bigint,
+                                                        (extract(epoch FROM s.last_time) * 1000000)::bigint, s.version) ORDER BY s.id) AS spans
+                       FROM ruleset_span s WHERE s.datastream_id = d.id) AS chosen ON true

@@ -14,6 +14,7 @@ from streams import changes, context, registry, rejudge, store
 from streams import rows as table
 from streams.candidate import Channel
 from streams.quality import rules as quality
+from streams.rulebook import RuleBook
 from streams.tails import Tails
 from tests.integration.streams.conftest import RECEIVED, Road, message, reading
 
@@ -26,6 +27,7 @@ RULES = quality.Rules(
     hampel=quality.Hampel(readings=5),
     duplicate=True,
 )
+BOOK = RuleBook(main=RULES)
 LIMITS = store.StoreLimits()
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MINUTES = st.one_of(st.integers(0, 25), st.sampled_from([0.5, 100, 101, 102, 180.5, 600]))
@@ -58,7 +60,7 @@ async def stored_rows(road: Road) -> table.Rows:
     """All rows, read as judging reads them."""
     numbers = [row[0] for row in await road.rows("SELECT id FROM datastream ORDER BY id")]
     everything = (0, 4_102_444_800_000_000)
-    return await rejudge.load(road.connection, {n: [everything] for n in numbers}, dict.fromkeys(numbers, RULES), LIMITS.future_s)
+    return await rejudge.load(road.connection, {n: [everything] for n in numbers}, dict.fromkeys(numbers, BOOK), LIMITS.future_s)
 
 
 async def verdicts(road: Road) -> list[tuple[Any, ...]]:
@@ -72,7 +74,7 @@ async def check(road: Road) -> None:
     rows = await stored_rows(road)
     assert [(len(rows),)] == await road.rows("SELECT count(*) FROM observation")
     numbers = set(rows["datastream"].tolist())
-    at_once = context.judge_again(rows, dict.fromkeys(numbers, (0, 4_102_444_800_000_000)), dict.fromkeys(numbers, RULES))
+    at_once = context.judge_again(rows, dict.fromkeys(numbers, (0, 4_102_444_800_000_000)), dict.fromkeys(numbers, BOOK))
     wrong = [(row["time"], hex(row["tests"]), row["flag"]) for row in at_once.changed]
     assert not wrong
     of_aggregates = await road.rows("SELECT flag, sum(n), sum(sum) FROM aggregate WHERE span = 'hour' GROUP BY flag ORDER BY flag")
