@@ -40,9 +40,10 @@ async def recompute(connection: Connection, datastreams: Sequence[int], times: S
 class Consequences:
     """Gathers what rows of one transaction do to those that were there, and settles it at the end."""
 
-    def __init__(self, rules: Mapping[int, RuleBook]) -> None:
-        """`rules` by Datastream, of those that are judged in context."""
+    def __init__(self, rules: Mapping[int, RuleBook], cause: str = "judged") -> None:
+        """`rules` by Datastream, of those that are judged in context; `cause` of the revisions of verdicts."""
         self._rules = rules
+        self._cause = cause
         self._again: dict[int, list[int]] = {}
         self._fresh: set[Key] = set()
         self._stale: set[tuple[int, datetime]] = set()  # one reading of each bucket that has to be made anew
@@ -65,15 +66,19 @@ class Consequences:
 
     def judged(self, verdicts: Verdicts, candidates: Sequence[Candidate]) -> None:
         """Take what judging new readings found."""
-        self.take(verdicts.changed, verdicts.changed_from.tolist(), "judged")
+        self.take(verdicts.changed, verdicts.changed_from.tolist(), self._cause)
         self._again = {number: list(times) for number, times in verdicts.again.items()}
         self._fresh = _keys(candidates, self._again.keys()) - verdicts.stored
+
+    def judge_again(self, number: int, time: datetime) -> None:
+        """Judge the rows at this time of a Datastream again, and what looks at them."""
+        self._again.setdefault(number, []).append(microseconds(time))
 
     def edited(self, number: int, time: datetime, discriminator: int) -> None:
         """Take note of a row that was changed, moved here or taken away, whose revision is the caller's."""
         self._stale.add((number, time))
         if number in self._rules:
-            self._again.setdefault(number, []).append(microseconds(time))
+            self.judge_again(number, time)
             self._fresh.add((number, microseconds(time), discriminator))
 
     def take(self, changed: Rows, flags_before: Sequence[int], cause: str) -> None:
@@ -90,7 +95,7 @@ class Consequences:
         """Write everything that follows."""
         if self._again:
             judged = await rejudge.judge_again(connection, self._again, self._rules, limits.future_s)
-            self.take(judged.changed, judged.changed_from.tolist(), "judged")
+            self.take(judged.changed, judged.changed_from.tolist(), self._cause)
         if self._stale:
             await recompute(connection, [number for number, _ in self._stale], [time for _, time in self._stale])
         await self._changes.revise(connection, limits.grace)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from streams import changes, context, registry, rejudge, store
+from streams import changes, context, registry, rejudge, rulesets, store
 from streams import rows as table
 from streams.candidate import Channel
 from streams.quality import rules as quality
@@ -170,3 +171,30 @@ async def test_a_spike_is_pending_until_the_next_reading_comes(road: Road) -> No
         await store.store_batch(road.connection, intake, road.claim, seq, seq + 1, LIMITS, tails)
         seen.append([(row[4] & int(spike)) >> 20 for row in await verdicts(road)])
     assert seen == [[2], [2, 2], [2, 1, 2], [2, 1, 3, 2]]
+
+
+async def test_another_version_judges_its_span_again_as_revisions(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    laxer = dataclasses.replace(RULES, version=8, spike=quality.Spike(suspect=50), rate_of_change=None, hampel=None)
+
+    def rules_for(_key: str, _station: str | None, _own: object, version: int, **_: object) -> quality.Rules:
+        return laxer if version == laxer.version else RULES
+
+    monkeypatch.setattr(registry, "rules_for", rules_for)
+    monkeypatch.setattr(rulesets, "versions", lambda: (7, 8))
+    await road.run(*(message(reading(m, 45.0 if m in {3, 13} else 20.0 + m % 2), seq=m) for m in range(20)))
+    assert [row[0] for row in await road.rows("SELECT flag FROM observation ORDER BY phenomenon_time")].count(1) < 20
+    (found,) = await road.rows("SELECT id FROM datastream WHERE channel = 't'")
+    judged = await rulesets.judge_by(road.connection, found[0], at(10), at(16), 8, LIMITS)
+    assert judged == 7
+    versions = await road.rows("SELECT ruleset, count(*) FROM observation GROUP BY 1 ORDER BY 1")
+    assert versions == [(7, 13), (8, 7)]
+    revised = await road.rows("SELECT cause, old ->> 'flag', new ->> 'flag', new ->> 'ruleset' FROM revision")
+    assert ("ruleset", "4", "1", "8") in revised
+    assert {row[0] for row in revised} == {"ruleset"}
+    before = await verdicts(road)
+    await road.run(message(reading(20, 20.0), seq=20), message(reading(13, 45.0), seq=13))  # the span stays its version's
+    assert (await verdicts(road))[:18] == before[:18]
+    with pytest.raises(rulesets.RulesetError, match="no version 9"):
+        await rulesets.judge_by(road.connection, found[0], at(10), at(16), 9, LIMITS)
+    with pytest.raises(rulesets.UnknownDatastreamError):
+        await rulesets.judge_by(road.connection, 999_999, at(10), at(16), 8, LIMITS)
