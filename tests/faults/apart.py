@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from ballast import SmallDisk
 from proxy import Proxy
 from road import PROCESSES, READY_S, SERVERS, Platform, need, until
 
@@ -36,11 +37,13 @@ class ProxiedKafka(Kafka):
 
 
 class Apart(Platform):
-    """`links` are the proxies: devices to broker, platform to broker, to log, to database. Dead servers are started again, as by a
-    supervisor, unless they are held away.
+    """`links` are the proxies: devices to broker, platform to broker, to log, to database.
+
+    With `disk_bytes` each server has a disk of its own of that size, in `disks`. Dead servers are started again, as by a supervisor,
+    unless they are held away.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, disk_bytes: int = 0) -> None:
         need("local")
         super().__init__("external", folder / "data", mqtt_port=free_port())
         self._server_dir = folder / "servers"
@@ -57,6 +60,7 @@ class Apart(Platform):
         targets = {"devices": mqtt, "broker": mqtt, "log": kafka, "database": database}
         self.links = {name: Proxy(target, self.mqtt_port if name == "devices" else 0) for name, target in targets.items()}
         self._kafka.advertised = self.links["log"].port
+        self.disks = {name: SmallDisk(server.folder, disk_bytes) for name, server in self._servers.items() if disk_bytes}
         self._stack = ExitStack()
         self._away: set[str] = set()
         self._lock = threading.RLock()
@@ -77,8 +81,8 @@ class Apart(Platform):
         return self._servers["postgres"].pid is None
 
     def _start_servers(self) -> None:
-        for link in self.links.values():
-            self._stack.enter_context(link)
+        for part in (*self.links.values(), *self.disks.values()):
+            self._stack.enter_context(part)
         for server in self._servers.values():
             server.start()
         for server in self._servers.values():

@@ -5,9 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 from typing import cast
 
 import psycopg
@@ -122,28 +120,17 @@ def session_wiped(stage: Stage) -> None:
 def disk_full(stage: Stage, name: str) -> None:
     """The disk of a server has no room left for a while: it may die, nothing that was promised may be gone."""
     platform = apart(stage)
-    folder = platform.folder_of(name)
-    with ExitStack() as stack:
-        with platform.away(name):
-            disk = stack.enter_context(SmallDisk(folder, used=size_of(folder)))
-        stack.callback(lambda: leave(platform, name, disk))
-        with stage.load() as made:
-            deaths = platform.deaths
+    disk = platform.disks[name]
+    with stage.load() as made:
+        deaths = platform.deaths
+        try:
             disk.fill()
             time.sleep(stage.seconds(FULL_S, 4))
+        finally:
             disk.make_room()
-            platform.wait_server(name)
-            made.measure()
-            made.notes["deaths_on_full_disk"] = platform.deaths - deaths
-
-
-def leave(platform: Apart, name: str, disk: SmallDisk) -> None:
-    with platform.away(name):
-        disk.move_out()
-
-
-def size_of(folder: Path) -> int:
-    return sum(each.stat().st_size for each in folder.rglob("*") if each.is_file())
+        platform.wait_server(name)
+        made.measure()
+        made.notes["deaths_on_full_disk"] = platform.deaths - deaths
 
 
 def gateway_disk_full(stage: Stage) -> None:
@@ -151,7 +138,7 @@ def gateway_disk_full(stage: Stage) -> None:
     folder = stage.folder / "small"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    with SmallDisk(folder, used=0, room=4_000_000) as disk, stage.load(may_lose_plain=False, outboxes=folder) as made:
+    with SmallDisk(folder, 4_000_000) as disk, stage.load(may_lose_plain=False, outboxes=folder) as made:
         for _ in range(stage.times(5)):
             refused = refusals(made)
             disk.fill()
@@ -170,6 +157,11 @@ def _scenario(name: str, what: str, run: Callable[[Stage], None], recovery_s: fl
     return Scenario(name=name, what=what, run=run, kind="apart", recovery_s=recovery_s)
 
 
+def _full(name: str, what: str) -> Scenario:
+    run = partial(disk_full, name=name)
+    return Scenario(name=f"disk-full-{name}", what=f"no room on {what}'s disk", run=run, kind="full", recovery_s=120.0)
+
+
 SCENARIOS = [
     _scenario("database-away", "the database away for ten minutes", partial(away, name="postgres")),
     _scenario("log-away", "Kafka away for ten minutes", partial(away, name="kafka")),
@@ -179,8 +171,8 @@ SCENARIOS = [
     _scenario("delay", "100 ms more on every chunk of every connection", delay, 60.0),
     _scenario("slow-database", "a database behind 150 ms and 200 kB/s", slow_database, 60.0),
     _scenario("session-wiped", "a broker that comes back without its sessions", session_wiped, 60.0),
-    _scenario("disk-full-postgres", "no room on PostgreSQL's disk", partial(disk_full, name="postgres"), 120.0),
-    _scenario("disk-full-kafka", "no room on Kafka's disk", partial(disk_full, name="kafka"), 120.0),
-    _scenario("disk-full-mqtt", "no room on mosquitto's disk", partial(disk_full, name="mqtt"), 120.0),
     _scenario("disk-full-gateway", "no room on the gateways' disk", gateway_disk_full, 60.0),
+    _full("postgres", "PostgreSQL"),
+    _full("kafka", "Kafka"),
+    _full("mqtt", "mosquitto"),
 ]

@@ -15,7 +15,8 @@ from load import Load, load
 from road import Platform
 from truth import check
 
-Kind = Literal["local", "apart", "embedded"]
+# `apart`: servers behind proxies; `full`: those on small disks of their own besides.
+Kind = Literal["local", "apart", "full", "embedded"]
 
 
 class WrongError(AssertionError):

@@ -19,6 +19,7 @@ from stage import Kind, Scenario, Stage, WrongError
 from infra.servers.server import is_free
 
 GONE_S = 30.0
+DISK_BYTES = 400_000_000
 
 
 class Theatre:
@@ -76,7 +77,7 @@ class Theatre:
         if self._platform is None:
             folder = self._folder / f"{kind}-{next(self._numbers)}"
             folder.mkdir(parents=True)
-            self._platform = Apart(folder) if kind == "apart" else Platform(kind, folder / "data")
+            self._platform = made(kind, folder)
             self._kind = kind
             self._platform.start()
         return self._platform
@@ -105,6 +106,12 @@ class Theatre:
             self.clear()
         else:
             self.discard()
+
+
+def made(kind: Kind, folder: Path) -> Platform:
+    if kind in ("apart", "full"):
+        return Apart(folder, disk_bytes=DISK_BYTES if kind == "full" else 0)
+    return Platform(kind, folder / "data")
 
 
 def temporary_theatre(stack: ExitStack, evidence: Path | None = None) -> Theatre:
