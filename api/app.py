@@ -6,7 +6,7 @@ much as all the rest of a small request; planning, health and docs are ordinary 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +25,8 @@ from api.health import health_router
 from api.limits import Limits
 from api.memory import keep_freed_memory
 from api.metrics import Measure, Metrics
+from api.operations.devices import devices_router
+from api.operations.letters import letters_router
 from api.page.routes import page_routes
 from api.planning.routes import planning_router
 from api.sensorthings.batch import Batches
@@ -40,11 +42,15 @@ from api.sensorthings.writer.links import Links
 from api.sensorthings.writer.routes import Writing, writing_routes
 from api.sensorthings.writer.shown import shown_observation
 from api.store import OpenStore, Store, open_store
-from infra.settings import ApiSettings
+from infra.settings import ApiSettings, WorkerSettings
 from infra.telemetry import set_up_logging
+from streams.contract import LetterBox, limits_of
 
+DEFAULT_TAKING = WorkerSettings.model_construct()
 _LONGEST_STOP_S = 3
 _KEEP_ALIVE_S = 30
+_METHODS = ("GET", "HEAD", "POST", "PATCH", "PUT", "DELETE")  # for pages of other origins, which bring a token to write
+_SHOWN = ("ETag", "Location", "Link", "Content-Language", "Retry-After")  # of an answer's headers
 
 
 def public_url_of(settings: ApiSettings) -> str:
@@ -60,13 +66,21 @@ class Services:
     pools: Pools
     opening: OpenStore
     shown: bytes  # of an Observation, see `api.sensorthings.writer.shown`
+    opening_letters: Callable[[], Awaitable[LetterBox]]
     store: Store | None = None
+    box: LetterBox | None = None
 
     def running_store(self) -> Store:
         """Give the store; before the start and after the stop there is none."""
         if self.store is None:
             raise UnavailableError("the API is starting or stopping")
         return self.store
+
+    async def letters(self) -> LetterBox:
+        """Give the dead letters, opened when somebody first asks for them."""
+        if self.box is None:
+            self.box = await self.opening_letters()
+        return self.box
 
     @asynccontextmanager
     async def lifespan(self, database_url: str, _app: FastAPI) -> AsyncGenerator[None]:
@@ -79,19 +93,27 @@ class Services:
             finally:
                 await self.store.close()
                 self.store = None
+                if self.box is not None:
+                    await self.box.close()
+                    self.box = None
         finally:
             await self.pools.close()
 
 
-def create_app(settings: ApiSettings, *, store: OpenStore = open_store) -> FastAPI:
-    """Make the application; connections are opened when it starts.
+def create_app(settings: ApiSettings, *, store: OpenStore = open_store, taking: WorkerSettings = DEFAULT_TAKING) -> FastAPI:
+    """Make the application; connections are opened when it starts. `taking`: limits of what is taken in, for replayed letters.
 
     Raises `OpenToTheWorldError` and `NoTokenError` of `api.access`.
     """
     guard = Guard.of(auth=settings.auth, token=settings.token.get_secret_value(), host=settings.host)
     metrics = Metrics()
     shown = shown_observation(public_url_of(settings) + PREFIX)
-    services = Services(pools=make_pools(settings), opening=store, shown=shown)
+    services = Services(
+        pools=make_pools(settings),
+        opening=store,
+        shown=shown,
+        opening_letters=partial(LetterBox.open, settings.database_url, *limits_of(taking), "api-letters"),
+    )
     reading = Reading(
         reader=Reader(services.pools.reading, settings, public_url_of(settings)), guard=guard, public_url=public_url_of(settings)
     )
@@ -108,7 +130,7 @@ def create_app(settings: ApiSettings, *, store: OpenStore = open_store) -> FastA
         middleware=[
             Middleware(Measure, metrics),
             Middleware(ReadingFirst, Limits(reading, settings.query_bytes, settings.body_bytes)),
-            Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "HEAD"], expose_headers=["Location", "ETag"]),
+            Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=_METHODS, allow_headers=["*"], expose_headers=_SHOWN),
             Middleware(Limits, settings.query_bytes, settings.body_bytes),
         ],
         exception_handlers=dict(HANDLERS),
@@ -117,6 +139,8 @@ def create_app(settings: ApiSettings, *, store: OpenStore = open_store) -> FastA
     metrics.watch_pools(lambda: {pool.name: pool.get_stats() for pool in (pools.reading, pools.writing)})
     app.include_router(health_router(settings, metrics, lambda: pools.reading))
     app.include_router(docs_router())
+    app.include_router(letters_router(guard, services.letters))
+    app.include_router(devices_router(guard, lambda: pools.reading, services.letters))
     app.include_router(planning_router(lambda: pools.reading))
     app.router.routes.extend(page_routes())
     app.openapi = partial(describe, app, public_url=public_url_of(settings))  # pyright: ignore[reportAttributeAccessIssue] -- FastAPI's documented way
@@ -148,12 +172,12 @@ def _sensorthings(settings: ApiSettings, services: Services, reading: Reading, m
     return [batch, *reading.routes(), *writing_routes(writing, PREFIX)]
 
 
-def run(settings: ApiSettings) -> None:
+def run(settings: ApiSettings, taking: WorkerSettings = DEFAULT_TAKING) -> None:
     """Serve until SIGTERM or SIGINT; requests in flight then have a few seconds to end."""
     set_up_logging("api", settings.log_level)
     keep_freed_memory()
     uvicorn.run(
-        create_app(settings),
+        create_app(settings, taking=taking),
         host=settings.host,
         port=settings.http_port,
         loop="uvloop",

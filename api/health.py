@@ -1,7 +1,7 @@
 """Health of the API and what it depends on, and its metrics.
 
 `/health/live`: the process answers. `/health/ready`: 200 while the database answers, else 503; brokers that are away are
-told but leave the API ready, since reading goes on without them.
+told but leave the API ready, since reading goes on without them. Paused workers and quarantined devices are told too.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from api.database import Pool, statement
 from api.metrics import Metrics
+from api.operations.devices import read_standing
 from infra.settings import ApiSettings
 
 _LONGEST_CHECK_S = 2.0
@@ -63,9 +64,16 @@ async def _report(settings: ApiSettings, pool: Pool) -> Finding:
         _timed(_connect(settings.mqtt_host, settings.mqtt_port)),
     )
     newest: Finding | None = database.pop("newest", None)
+    standing: Finding = database.pop("standing", {"paused": [], "quarantined": []})
     dependencies = {"database": database, "kafka": kafka, "mqtt": mqtt}
-    healthy = "ready" if kafka["ok"] and mqtt["ok"] else "degraded"
-    return {"status": healthy if database["ok"] else "not ready", "dependencies": dependencies, "newest_reading": newest}
+    healthy = "ready" if kafka["ok"] and mqtt["ok"] and not standing["paused"] else "degraded"
+    return {
+        "status": healthy if database["ok"] else "not ready",
+        "dependencies": dependencies,
+        "newest_reading": newest,
+        "paused_workers": [each["worker"] for each in standing["paused"]],
+        "quarantined_devices": len(standing["quarantined"]),
+    }
 
 
 async def _timed(check: Awaitable[Finding]) -> Finding:
@@ -83,10 +91,11 @@ async def _timed(check: Awaitable[Finding]) -> Finding:
 async def _ask_database(pool: Pool) -> Finding:
     async with pool.connection() as connection:
         row = await (await connection.execute(_NEWEST)).fetchone()
+        standing = await read_standing(connection)
     if row is None or row[0] is None:
-        return {"newest": None}
+        return {"newest": None, "standing": standing}
     newest, stored = row
-    return {"newest": {"time": newest.isoformat(), "stored": stored.isoformat(), "age_s": _age_s(stored)}}
+    return {"standing": standing, "newest": {"time": newest.isoformat(), "stored": stored.isoformat(), "age_s": _age_s(stored)}}
 
 
 def _age_s(stored: datetime) -> float:

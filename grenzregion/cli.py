@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from grenzregion import cli_gateway, cli_grafana
+from grenzregion import cli_gateway, cli_grafana, cli_letters
 from grenzregion.cli_gateway import DataDir, Speed
 
 app = typer.Typer(
@@ -20,6 +20,8 @@ app.add_typer(cli_gateway.gateway, name="gateway")
 app.add_typer(cli_gateway.device, name="device")
 app.add_typer(cli_gateway.partner, name="partner")
 app.add_typer(cli_grafana.grafana, name="grafana")
+app.add_typer(cli_letters.letters, name="letters")
+app.command()(cli_letters.resume)
 app.command()(cli_gateway.simulator)
 app.command()(cli_gateway.replay)
 
@@ -97,9 +99,9 @@ def worker() -> None:
 def api() -> None:
     """Serve SensorThings, the planning API and the page; settings come from the environment."""
     from api.app import run  # noqa: PLC0415
-    from infra.settings import ApiSettings  # noqa: PLC0415
+    from infra.settings import ApiSettings, WorkerSettings  # noqa: PLC0415
 
-    run(ApiSettings())
+    run(ApiSettings(), WorkerSettings())
 
 
 @app.command()

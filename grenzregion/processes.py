@@ -33,11 +33,14 @@ class Child(Server):
         return Order(argv=[sys.executable, "-m", "grenzregion", *self._command], environment=self._environment)
 
     def answers(self) -> bool:
-        """Ask its health endpoint."""
+        """Ask its health endpoint. A worker that somebody has to resume has started: the rest of the platform goes on meanwhile."""
         if not self._asked:
             return self.pid is not None
         try:
             with urllib.request.urlopen(f"http://{self.host}:{self.port}/health/ready", timeout=_ASK_S) as answer:
                 return answer.status == 200  # noqa: PLR2004
+        except urllib.error.HTTPError as refusal:
+            with refusal:
+                return b'"paused: ' in refusal.read()
         except (urllib.error.URLError, OSError):
             return False

@@ -10,6 +10,8 @@ from streams.derived.noise import PERIODS
 from streams.derived.numbers import direction_of, mean_of
 from streams.derived.window import Reading, Site, Window
 from streams.errors import RegistryMovedError
+from streams.letter_box import LetterBox, LetterFilter, UnexpectedCountError
+from streams.limits import limits_of
 from streams.new_observation import (
     NewObservation,
     NoFeatureError,
@@ -20,6 +22,7 @@ from streams.new_observation import (
 )
 from streams.observations import ObservationStore
 from streams.quality.tests import TESTS
+from streams.replay import Kept
 
 READABLE_SCHEMA = "read"  # views for readers, infra/migrations/0005
 READER_ROLE = "grenzregion_reader"
@@ -30,6 +33,9 @@ __all__ = [
     "READABLE_SCHEMA",
     "READER_ROLE",
     "TESTS",
+    "Kept",
+    "LetterBox",
+    "LetterFilter",
     "NewObservation",
     "NoFeatureError",
     "ObservationStore",
@@ -37,6 +43,7 @@ __all__ = [
     "RefusedObservationError",
     "RegistryMovedError",
     "Site",
+    "UnexpectedCountError",
     "UnfitResultError",
     "UnknownDatastreamError",
     "UnknownFeatureError",
@@ -46,6 +53,7 @@ __all__ = [
     "Written",
     "delete_of_feature",
     "direction_of",
+    "limits_of",
     "lock_thing",
     "mean_of",
     "recompute_days",

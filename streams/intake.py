@@ -145,7 +145,7 @@ def _refuse(source: Source, reason: str, detail: str, standing: Standing, surrou
     intake.letters.append(_whole_letter(source, reason, detail))
     if source.message.refused is None:
         intake.failures.append((source.place, source.message.topic))
-    _move(source.device, standing.after_refusal(), surroundings, intake)
+    _move(source, standing, surroundings, intake, refused=True)
 
 
 def _standing(device: DeviceKey, surroundings: Surroundings, intake: Intake) -> Standing:
@@ -153,9 +153,10 @@ def _standing(device: DeviceKey, surroundings: Surroundings, intake: Intake) -> 
     return moved[1] if moved is not None else surroundings.standings.get(device, GOOD)
 
 
-def _move(device: DeviceKey, standing: Standing, surroundings: Surroundings, intake: Intake) -> None:
-    before = surroundings.standings.get(device, GOOD)
-    intake.moves[device] = before, standing
+def _move(source: Source, standing: Standing, surroundings: Surroundings, intake: Intake, *, refused: bool) -> None:
+    after = standing.after(source.identity, refused=refused)
+    if after is not standing:
+        intake.moves[source.device] = surroundings.standings.get(source.device, GOOD), after
 
 
 def _set_aside(source: Source, decoded: Decoded | None, detail: str, intake: Intake) -> None:
@@ -237,9 +238,9 @@ def _take_readings(source: Source, decoded: Decoded, standing: Standing, surroun
             intake.failures.append((source.place, source.message.topic))
     if len(intake.candidates) > stored:
         if standing.refused_run:
-            _move(source.device, GOOD, surroundings, intake)
+            _move(source, standing, surroundings, intake, refused=False)
     elif channels is not None:  # an unknown device never counts
-        _move(source.device, standing.after_refusal(), surroundings, intake)
+        _move(source, standing, surroundings, intake, refused=True)
 
 
 def _take_reading(reading: Reading, channel: Channel, received: datetime, source: Source, poison: Poison) -> Candidate | Refused:

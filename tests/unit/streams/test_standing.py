@@ -14,7 +14,7 @@ from streams.bugs import describe
 from streams.candidate import Channel
 from streams.intake import Accepted, Fault, Intake, Limits, take_in
 from streams.registry import Registry
-from streams.standing import GOOD, QUARANTINE_AFTER, Standing
+from streams.standing import QUARANTINE_AFTER, Standing
 
 RECEIVED = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LIMITS = Limits(earliest=datetime(2000, 1, 1, tzinfo=UTC), ahead=timedelta(days=1))
@@ -47,9 +47,21 @@ def after(taken: Intake) -> Standing:
 def test_refused_messages_in_a_row_are_counted_and_one_good_reading_ends_the_row(registry: Registry) -> None:
     assert after(take_in([BAD, BAD], registry, LIMITS)) == Standing(refused_run=2)
     assert after(take_in([BAD, sent(), BAD], registry, LIMITS)) == Standing(refused_run=1)
-    before = {DEVICE: Standing(refused_run=40)}
-    assert take_in([sent()], registry, LIMITS, standings=before).moves == {DEVICE: (before[DEVICE], GOOD)}
+    before = {DEVICE: Standing(refused_run=40, newest=(1, 2))}
+    ended = take_in([sent()], registry, LIMITS, standings=before).moves
+    assert ended == {DEVICE: (before[DEVICE], Standing(newest=(1, 2)))}
     assert take_in([sent()], registry, LIMITS).moves == {}
+
+
+def test_a_message_that_comes_again_or_late_does_not_count(registry: Registry) -> None:
+    def bad(epoch: int, seq: int) -> RawMessage:
+        return sent(b"{", epoch=epoch, seq=seq)
+
+    log = [bad(1, 5), bad(1, 6), bad(1, 5), bad(1, 6), bad(1, 4), sent(epoch=1, seq=3), bad(2, 0)]
+    assert after(take_in(log, registry, LIMITS)) == Standing(refused_run=3, newest=(2, 0))
+    again = take_in([bad(1, 6)], registry, LIMITS, standings={DEVICE: Standing(refused_run=2, newest=(1, 6))})
+    assert again.moves == {}
+    assert after(take_in([*log, sent(epoch=2, seq=1)], registry, LIMITS)) == Standing(newest=(2, 1))
 
 
 @pytest.mark.parametrize("cut", [1, QUARANTINE_AFTER - 1, QUARANTINE_AFTER])
