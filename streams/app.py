@@ -26,6 +26,7 @@ from streams.receipts import ReceiptPublisher
 from streams.sessions import TRANSIENT, open_pool
 from streams.store import StoreLimits
 from streams.transport import BatchSchema, LedgerApp
+from streams.virtual.worker import VirtualWorker
 from streams.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -92,7 +93,7 @@ class Process:
     def __init__(self, settings: WorkerSettings, app: LedgerApp) -> None:
         self._settings = settings
         self._app = app
-        self._pool = open_pool(settings.database_url, settings.partitions + 2, settings.worker_id)
+        self._pool = open_pool(settings.database_url, settings.partitions + 3, settings.worker_id)
         self._gate = Gate(self._pool, settings.worker_id)
         self.figures = health.Figures(
             is_waiting=lambda: app.rebalancing or not self._worker.has_joined,
@@ -108,6 +109,7 @@ class Process:
         )
         self._news = NewsPublisher(self._pool, settings.kafka)
         self._limits = StoreLimits(future_s=settings.future_minutes * 60, grace=timedelta(minutes=settings.close_minutes))
+        self._virtual = VirtualWorker(self._pool, self._limits.grace)
         self._worker = Worker(
             pool=self._pool,
             owner=f"{settings.worker_id}/{os.getpid()}",
@@ -132,7 +134,8 @@ class Process:
         self._receipts.start()
         async with self._pool.connection() as connection:
             self._receipts.publish(await store.last_receipts(connection))
-        for work in (self._news.run(), neighbours.run(self._pool, self._limits), self._listen(), self._watch()):
+        judging = neighbours.run(self._pool, self._limits)
+        for work in (self._news.run(), judging, self._virtual.run(), self._listen(), self._watch()):
             task = asyncio.create_task(work)
             task.add_done_callback(self._ended)
             self._tasks.append(task)
@@ -150,6 +153,10 @@ class Process:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.to_thread(self._receipts.stop)
 
+    def _registry_changed(self) -> None:
+        self._worker.registry_changed()
+        self._virtual.registry_changed()
+
     async def _listen(self) -> None:
         """Hear of changes to the registry; what happened while not listening is covered by reading it again."""
         dsn = conninfo_for(self._settings.database_url, process=f"{self._settings.worker_id}-listen")
@@ -157,9 +164,9 @@ class Process:
             try:
                 async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
                     await connection.execute("LISTEN registry")
-                    self._worker.registry_changed()
+                    self._registry_changed()
                     async for _ in connection.notifies():
-                        self._worker.registry_changed()
+                        self._registry_changed()
             except TRANSIENT as error:
                 log.warning("no news of the registry: %s", error)
             await asyncio.sleep(LISTEN_PAUSE_S)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -217,8 +217,15 @@ def _from_rows(rows: Sequence[tuple[Any, ...]], asked: Asked, site: Site, due: D
         counts: dict[int, int] = {}
         for reading in inside:
             counts[reading.flag] = counts.get(reading.flag, 0) + 1
-        parts.append(Part(figure(window), counts, _ends({reading.ruleset for reading in inside})))
+        parts.append(Part(_made(figure, window), counts, _ends({reading.ruleset for reading in inside})))
     return parts
+
+
+def _made(figure: Callable[[Window], dict[str, Any] | None], window: Window) -> dict[str, Any] | None:
+    try:
+        return figure(window)
+    except OverflowError:  # as for a level of 10,000 dB: no double holds its energy
+        return None
 
 
 def _result(text: str | None) -> Any:

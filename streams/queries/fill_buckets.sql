@@ -25,7 +25,9 @@ quarter AS (
 ),
 queued AS (
     INSERT INTO virtual_queue (datastream_id, quarter)
-    SELECT DISTINCT v.datastream_id, t.bucket FROM touched t JOIN virtual_input v ON v.input_id = t.datastream_id
+    SELECT v.datastream_id, t.bucket FROM touched t JOIN virtual_input v ON v.input_id = t.datastream_id
+    UNION  -- what somebody took away there is computed again
+    SELECT t.datastream_id, t.bucket FROM touched t JOIN virtual_datastream v USING (datastream_id)
 ),
 coarse AS (
     SELECT DISTINCT datastream_id, 'hour'::aggregate_span AS span, date_trunc('hour', bucket, 'UTC') AS bucket, 'UTC' AS timezone FROM touched

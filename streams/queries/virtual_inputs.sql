@@ -6,6 +6,7 @@ WITH bucket AS (
                        WHEN 'hour' THEN date_trunc('hour', u.quarter, 'UTC') ELSE date_trunc('day', u.quarter, u.timezone) END AS start,
            u.span, u.timezone
       FROM unnest(%(ids)s::bigint[], %(quarters)s::timestamptz[], %(spans)s::text[], %(timezones)s::text[]) AS u (datastream_id, quarter, span, timezone)
+     WHERE u.quarter BETWEEN '0002-01-01Z' AND '9998-12-31Z'  -- a bucket's edges are dates that Python knows
 ),
 whole AS (
     SELECT datastream_id, start, read.bucket_end(span::aggregate_span, start, timezone) AS until FROM bucket

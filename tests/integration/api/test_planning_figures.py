@@ -130,6 +130,16 @@ async def test_the_country_of_the_site_decides_the_lden(client: httpx.AsyncClien
     assert found["country"] == country
 
 
+async def test_a_value_that_no_double_holds_is_null(client: httpx.AsyncClient) -> None:
+    datastream = await station(client, unit="dB")
+    await observe(
+        client, datastream, ("2025-03-30T10:00:00Z", 1e6), ("2025-03-30T10:01:00Z", 1e308), ("2025-03-30T10:02:00Z", 1e308)
+    )
+    for figure in ("noise_levels", "lden"):
+        assert await value(client, datastream, figure, **DAY) is None
+    assert (await value(client, datastream, "statistics", **DAY))["sum"] is None
+
+
 async def test_a_bays_share_leaves_unknown_time_out(client: httpx.AsyncClient) -> None:
     datastream = await station(client)
     await observe(
@@ -151,6 +161,8 @@ async def test_a_bays_share_leaves_unknown_time_out(client: httpx.AsyncClient) -
         ({}, {"country": "SE"}, {"figure": "lden", "span": "day"}, "not for country SE"),
         ({}, BERLIN, {"since": "1500-01-01T00:00:00Z"}, "more than 1500 buckets"),
         ({}, BERLIN, {"since": "2025-01-01T00:00:00"}, "a time without zone"),
+        ({}, BERLIN, {"since": "0001-01-01T00:00:00Z"}, "since: out of range"),
+        ({}, BERLIN, {"until": "9999-12-31T23:59:59Z"}, "until: out of range"),
     ],
 )
 async def test_a_figure_without_meaning_is_refused_and_the_answer_says_what_to_ask(

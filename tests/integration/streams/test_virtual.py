@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 from streams import changes
 from streams import store as readings_store
 from streams.registry import channels_by_id
+from streams.sessions import open_pool
 from streams.virtual import store
+from streams.virtual.worker import VirtualWorker
 from tests.integration.streams.conftest import RECEIVED, Road, message, reading
 from tests.road import _RECOUNT
 
@@ -188,6 +190,39 @@ async def test_one_worker_at_a_time(road: Road) -> None:
         assert await store.work_off(other, GRACE) == 0
 
 
+async def test_what_is_deleted_of_a_virtual_datastream_is_computed_again(road: Road) -> None:
+    virtual = await declare(road, SUM)
+    await road.run(message(reading(0, 1), reading(5, 10, "u"), seq=0))
+    await drain(road)
+    before = await road.rows(VALUES, virtual)
+    await delete(
+        road, 0, "SELECT id FROM read.observation WHERE datastream_id = (SELECT max(datastream_id) FROM virtual_datastream)"
+    )
+    assert await road.rows(VALUES, virtual) == []
+    await drain(road)
+    assert await road.rows(VALUES, virtual) == before
+    assert await road.rows(_RECOUNT.replace("%", "%%")) == []
+
+
+async def test_a_worker_goes_on_by_itself_until_it_is_cancelled(road: Road) -> None:
+    virtual = await declare(road, SUM)
+    await road.run(message(reading(0, 1), reading(5, 10, "u"), seq=0))
+    dsn = f"{road.connection.info.dsn} password={road.connection.info.password}"
+    async with open_pool(dsn, 1, "virtual") as pool:
+        working = VirtualWorker(pool, GRACE)
+        task = asyncio.create_task(working.run())
+        try:
+            while not await road.rows(VALUES, virtual):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+            await road.connection.execute("UPDATE datastream SET properties = NULL WHERE id = %s", (virtual,))
+            working.registry_changed()
+            while await road.rows("SELECT FROM virtual_datastream"):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+
 async def test_no_reading_is_missed_while_a_formula_is_declared(road: Road) -> None:
     """A writer that does not see the formula yet holds up the one who takes it over, who then computes the writer's rows."""
     virtual = await declare(road, SUM)
@@ -208,8 +243,8 @@ INPUTS = """SELECT o.id FROM read.observation o JOIN datastream d ON d.id = o.da
              ORDER BY o.datastream_id, o.phenomenon_time"""
 
 
-async def delete(road: Road, place: int) -> None:
-    ids = await road.rows(INPUTS)
+async def delete(road: Road, place: int, which: str = INPUTS) -> None:
+    ids = await road.rows(which)
 
     async def allow(_connection: readings_store.Connection, stored: Mapping[str, Any]) -> Mapping[str, Any]:
         return stored
