@@ -9,7 +9,7 @@ import asyncio
 import gzip
 import zlib
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 import msgspec
@@ -21,6 +21,7 @@ from api.access import Guard
 from api.errors import EXPECTED, answer_to
 from api.etag import etag_of, matches
 from api.sensorthings.entities.schema import ENTITY_SETS
+from api.sensorthings.languages import preferred
 from api.sensorthings.odata.build import Access
 from api.sensorthings.reader import Answer, Reader
 from api.sensorthings.wire.v1_1 import PREFIX
@@ -31,10 +32,10 @@ _LONG_PACKING = 50_000
 _GZIP = zlib.MAX_WBITS | 16  # a gzip stream
 _SEES_ALL = Access(sees_private=True)
 _SEES_PUBLIC = Access(sees_private=False)
-# The same address shows more with the token, and may come packed.
-_VARY = b"Authorization, Accept-Encoding"
+# The same address shows more with the token, may come packed, and has names in several languages.
+_VARY = b"Authorization, Accept-Encoding, Accept-Language"
 _VARY_ALONE = _VARY + b", Origin"  # where no CORS middleware adds it
-_ASKED = frozenset({b"authorization", b"accept-encoding", b"if-none-match", b"origin"})
+_ASKED = frozenset({b"authorization", b"accept-encoding", b"accept-language", b"if-none-match", b"origin"})
 _READS = frozenset({"GET", "HEAD"})
 _BELOW = PREFIX + "/"
 
@@ -85,6 +86,9 @@ class Reading:
             root = service_root(self.public_url, postgis=(await self.reader.abilities()).postgis)
             return Answer(body=root, media="application/json")
         access = _SEES_ALL if self.guard.sees_private(asked) else _SEES_PUBLIC
+        languages = _languages(asked)
+        if languages:
+            access = replace(access, languages=languages)
         return await self.reader.read(path, query, access)
 
     def routes(self) -> list[Route]:
@@ -134,18 +138,26 @@ def _address(scope: Scope) -> tuple[str, str]:
     return path[path.index(PREFIX) + len(PREFIX) :].strip("/"), scope["query_string"].decode("ascii", "replace")
 
 
+def _languages(asked: Mapping[str, str]) -> tuple[str, ...]:
+    header = asked.get("accept-language")
+    return () if header is None else preferred(header)
+
+
 async def _response(answer: Answer, asked: Mapping[str, str]) -> Response | Plain:
     """Give the response to an answer; a property without value is 204 (18-088, 9.2.4)."""
     if answer.body is None:
         return Response(status_code=204)
-    vary = _VARY if "origin" in asked else _VARY_ALONE
+    vary, languages = _VARY if "origin" in asked else _VARY_ALONE, _languages(asked)
     packs = "gzip" in asked.get("accept-encoding", "")
     if answer.rest is not None:
         pieces = _pieces(answer.body, answer.rest)
         headers = {"Vary": vary.decode()} | ({"Content-Encoding": "gzip"} if packs else {})
+        headers |= {"Content-Language": languages[0]} if languages else {}
         return StreamingResponse(_packed(pieces) if packs else pieces, media_type=answer.media, headers=headers)
     tag = etag_of(answer.body)
     own = [(b"vary", vary), (b"etag", tag.encode())]
+    if languages:
+        own.append((b"content-language", languages[0].encode()))
     known = asked.get("if-none-match")
     if known is not None and matches(known, tag):
         return Plain(304, own, b"")

@@ -9,8 +9,8 @@ DATASTREAM = EntitySet(
     singular="Datastream",
     table="single_datastream",
     properties=(
-        Property(name="name", kind=Kind.STRING, columns=("name",), mandatory=True),
-        Property(name="description", kind=Kind.STRING, columns=("description",), mandatory=True),
+        Property(name="name", kind=Kind.STRING, columns=("name",), mandatory=True, translations="names"),
+        Property(name="description", kind=Kind.STRING, columns=("description",), mandatory=True, translations="descriptions"),
         Property(name="observationType", kind=Kind.STRING, columns=("observation_type",), mandatory=True),
         Property(name="unitOfMeasurement", kind=Kind.OBJECT, columns=("unit_of_measurement",), mandatory=True),
         Property(name="observedArea", kind=Kind.GEOMETRY, columns=("observed_area",)),

@@ -9,8 +9,8 @@ LOCATION = EntitySet(
     singular="Location",
     table="location",
     properties=(
-        Property(name="name", kind=Kind.STRING, columns=("name",), mandatory=True),
-        Property(name="description", kind=Kind.STRING, columns=("description",), mandatory=True),
+        Property(name="name", kind=Kind.STRING, columns=("name",), mandatory=True, translations="names"),
+        Property(name="description", kind=Kind.STRING, columns=("description",), mandatory=True, translations="descriptions"),
         Property(name="encodingType", kind=Kind.STRING, columns=("encoding_type",), mandatory=True),
         Property(name="location", kind=Kind.GEOMETRY, columns=("location",), mandatory=True),
         Property(name="properties", kind=Kind.OBJECT, columns=("properties",)),

@@ -32,6 +32,7 @@ class Property:
 
     `mandatory`: a create without it is refused. `writable` False: derived by the platform, input is ignored.
     `default` is what a create that leaves it out gets, and the only value there is.
+    `translations` is the key of the column `properties` below which the text stands in other languages: `{"da": …}`.
     `members` serves sub-properties from numeric columns of their own: `parameters/qc` is the column `flag`.
     """
 
@@ -41,6 +42,7 @@ class Property:
     mandatory: bool = False
     writable: bool = True
     default: str = ""
+    translations: str = ""
     members: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 

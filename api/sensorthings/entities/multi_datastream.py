@@ -11,8 +11,8 @@ MULTI_DATASTREAM = EntitySet(
     singular="MultiDatastream",
     table="multi_datastream",
     properties=(
-        Property(name="name", kind=Kind.STRING, columns=("name",), mandatory=True),
-        Property(name="description", kind=Kind.STRING, columns=("description",), mandatory=True),
+        Property(name="name", kind=Kind.STRING, columns=("name",), mandatory=True, translations="names"),
+        Property(name="description", kind=Kind.STRING, columns=("description",), mandatory=True, translations="descriptions"),
         # Mandatory in the standard, which knows one value: a client need not say it.
         Property(
             name="observationType", kind=Kind.STRING, columns=("observation_type",), mandatory=True, default=COMPLEX_OBSERVATION

@@ -9,9 +9,9 @@ OBSERVED_PROPERTY = EntitySet(
     singular="ObservedProperty",
     table="observed_property",
     properties=(
-        Property(name="name", kind=Kind.STRING, columns=("name",), mandatory=True),
+        Property(name="name", kind=Kind.STRING, columns=("name",), mandatory=True, translations="names"),
         Property(name="definition", kind=Kind.STRING, columns=("definition",), mandatory=True),
-        Property(name="description", kind=Kind.STRING, columns=("description",), mandatory=True),
+        Property(name="description", kind=Kind.STRING, columns=("description",), mandatory=True, translations="descriptions"),
         Property(name="properties", kind=Kind.OBJECT, columns=("properties",)),
     ),
     navigations=(

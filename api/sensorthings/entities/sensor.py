@@ -9,8 +9,8 @@ SENSOR = EntitySet(
     singular="Sensor",
     table="sensor",
     properties=(
-        Property(name="name", kind=Kind.STRING, columns=("name",), mandatory=True),
-        Property(name="description", kind=Kind.STRING, columns=("description",), mandatory=True),
+        Property(name="name", kind=Kind.STRING, columns=("name",), mandatory=True, translations="names"),
+        Property(name="description", kind=Kind.STRING, columns=("description",), mandatory=True, translations="descriptions"),
         Property(name="encodingType", kind=Kind.STRING, columns=("encoding_type",), mandatory=True),
         Property(name="metadata", kind=Kind.JSON, columns=("metadata",), mandatory=True),
         Property(name="properties", kind=Kind.OBJECT, columns=("properties",)),

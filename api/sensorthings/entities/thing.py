@@ -9,8 +9,8 @@ THING = EntitySet(
     singular="Thing",
     table="thing",
     properties=(
-        Property(name="name", kind=Kind.STRING, columns=("name",), mandatory=True),
-        Property(name="description", kind=Kind.STRING, columns=("description",), mandatory=True),
+        Property(name="name", kind=Kind.STRING, columns=("name",), mandatory=True, translations="names"),
+        Property(name="description", kind=Kind.STRING, columns=("description",), mandatory=True, translations="descriptions"),
         Property(name="properties", kind=Kind.OBJECT, columns=("properties",)),
     ),
     navigations=(

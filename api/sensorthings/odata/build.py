@@ -11,14 +11,15 @@ from psycopg.sql import Composable
 from api.sensorthings.entities.model import Backward, EntitySet, Forward, Hidden, Navigation, Ranked, Through
 from api.sensorthings.odata.limits import Limits
 from api.sensorthings.odata.statement import Parameter
-from api.sensorthings.wire.model import Wire
+from api.sensorthings.wire.model import Row, Wire
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """What the asking person may see (decisions.md 8)."""
+    """Who asks: what they may see (decisions.md 8), and which languages they read, the dearest first; none: as it is stored."""
 
     sees_private: bool
+    languages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,10 @@ class Build:
     def alias(self) -> str:
         """Give a new name for a row."""
         return f"t{next(self._numbers)}"
+
+    def row(self, owner: str | None = None) -> Row:
+        """Give a new row of a page, see `Row`."""
+        return Row(self.alias(), owner=owner, languages=self.access.languages)
 
     def slot(self, slot: int, cast: sql.SQL) -> Composable:
         """Give the value of a slot, cast."""

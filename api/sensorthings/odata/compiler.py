@@ -137,7 +137,7 @@ class _Compiler:
     def _entity(self) -> Composable:
         build, last, options = self._build, self._resource.stages[-1], self._request.options
         _refuse_collection_options(options)
-        row, inner = Row(build.alias()), build.alias()
+        row, inner = build.row(), build.alias()
         if self._request.form is Form.REFERENCE:
             return self._from_row(build.wire.reference(last.entity, row), row, inner, [])
         item, joins, _ = self._pages.entity(last.entity, row, options)
@@ -150,7 +150,7 @@ class _Compiler:
             raise MalformedQueryError("$expand" if options.expand else "$select", None, "does not apply to a property")
         if self._request.form is Form.REFERENCE:
             raise MalformedQueryError("path", None, "$ref follows an entity or a collection")
-        row, inner = Row(build.alias()), build.alias()
+        row, inner = build.row(), build.alias()
         plain = self._request.form is Form.VALUE
         if found is None:
             return self._from_row(row.id if plain else build.wire.id_value(row), row, inner, [])

@@ -50,7 +50,7 @@ class Distinct:
 
     def query(self, path: Composable, options: Composable) -> Composable:
         """Give the query for the pieces of the finished text; `path` and `options` make the link to the next page."""
-        build, row, top = self._build, Row(self._build.alias()), sql.Literal(self._top)
+        build, row, top = self._build, self._build.row(), sql.Literal(self._top)
         item = build.wire.entity(self._collection.entity, row, selected(build, self._collection.entity, self._options.select), [])
         items = sql.SQL("coalesce(string_agg(item, ',' ORDER BY rn) FILTER (WHERE rn <= {}), '')").format(top)
         more = sql.SQL("CASE WHEN count(*) > {0} AND {0} > 0 THEN {1} || '?' || {2} || '$skip=' || ({3} + {0}) END")
@@ -60,7 +60,7 @@ class Distinct:
 
     def csv(self) -> Composable:
         """Give the query for the table's lines, and for no further piece."""
-        row = Row(self._build.alias())
+        row = self._build.row()
         wire, shown = self._build.wire, cells(self._build, self._collection.entity, self._options, None)
         fields = [row.id if c.property is None else wire.csv(c.property, row.read(c.property)) for c in shown]
         item = sql.SQL(" || ',' || ").join([sql.SQL("coalesce({}, '')").format(field) for field in fields])

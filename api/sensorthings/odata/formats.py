@@ -46,7 +46,7 @@ class Formats:
         if entity.day_column is None or options.expand:
             raise MalformedQueryError(_WHERE, None, "dataArray is for Observations, without $expand")
         shown = cells(self._build, entity, options, _USUAL)
-        wire, row = self._build.wire, Row(self._build.alias(), owner=collection.owner)
+        wire, row = self._build.wire, self._build.row(collection.owner)
         item = wire.array([row.id if c.property is None else wire.json(c.property, row.read(c.property)) for c in shown])
         names = [c.name for c in shown]
         if collection.parent is not None:
@@ -117,7 +117,7 @@ class Formats:
         if options.expand:
             raise MalformedQueryError(_WHERE, None, "CSV is a table of one entity set, without $expand")
         shown = cells(self._build, collection.entity, options, None)
-        wire, row = self._build.wire, Row(self._build.alias())
+        wire, row = self._build.wire, self._build.row()
         fields = [row.id if c.property is None else wire.csv(c.property, row.read(c.property)) for c in shown]
         item = sql.SQL(" || ',' || ").join([sql.SQL("coalesce({}, '')").format(field) for field in fields])
         limited = collection if options.top is not None else replace(collection, options=replace(options, top=CHUNK))
@@ -130,7 +130,7 @@ class Formats:
 
     def geojson(self, collection: Collection) -> Parts:
         """Give a FeatureCollection (RFC 7946): the properties of each Feature are the entity without its geometry."""
-        row = Row(self._build.alias())
+        row = self._build.row()
         entity = collection.entity
         place = next((p for p in entity.properties if p.kind is Kind.GEOMETRY), None)
         bare = entity if place is None else replace(entity, properties=tuple(p for p in entity.properties if p is not place))

@@ -96,7 +96,7 @@ class Pages:
         """Compile a collection within another entity."""
         if self._is_latest(collection):
             return self._latest(collection, where)
-        row = Row(self._build.alias(), owner=collection.owner)
+        row = self._build.row(collection.owner)
         item, joins, text_order = self._item(collection, row)
         return self.page(collection, row, item, joins, ordered=text_order, where=where)
 
@@ -104,7 +104,7 @@ class Pages:
         """Compile the collection that is the answer."""
         if self._is_latest(collection):
             return self._latest(collection, "$filter")
-        row = Row(self._build.alias(), owner=collection.owner)
+        row = self._build.row(collection.owner)
         item, joins, text_order = self._item(collection, row)
         if joins:
             return self.page(collection, row, item, joins, ordered=text_order)
@@ -214,7 +214,7 @@ class Pages:
             )
         build = self._build
         target = target_of(navigation)
-        inner, outer, alias = build.alias(), Row(build.alias()), build.alias()
+        inner, outer, alias = build.alias(), build.row(), build.alias()
         item, joins, _ = self.entity(target, outer, options)
         join = navigation.join
         own = row.column(join.column) if isinstance(join, Forward) else row.column("id")
@@ -293,7 +293,7 @@ class Pages:
 
     def _latest(self, collection: Collection, where: str) -> Parts:
         build, entity = self._build, collection.entity
-        inner, row = build.alias(), Row(build.alias(), owner=collection.owner)
+        inner, row = build.alias(), build.row(collection.owner)
         item, joins, _ = self._item(collection, row)
         keys = [row.column(name) for name in (*entity.default_order, *entity.tie_order)]
         more = sql.SQL("{} > 1").format(row.column("n"))

@@ -34,11 +34,12 @@ class Selection:
 class Row:
     """A row of the page, as the text is made of it: `columns` collects what must be selected.
 
-    `owner` is the set that the row belongs to where the request's path says it.
+    `owner` is the set that the row belongs to where the request's path says it. `languages` are those in which texts are wanted.
     """
 
     alias: str
     owner: str | None = None
+    languages: tuple[str, ...] = ()
     columns: dict[str, None] = field(default_factory=lambda: {"id": None})
 
     @property
@@ -53,7 +54,14 @@ class Row:
 
     def read(self, found: Property) -> list[Composable]:
         """Read a property's columns and those of its members."""
+        if found.translations and self.languages:
+            return [self._translated(found)]
         return [self.column(name) for name in (*found.columns, *found.members.values())]
+
+    def _translated(self, found: Property) -> Composable:
+        texts = sql.SQL("{} -> {}").format(self.column("properties"), sql.Literal(found.translations))
+        wanted = [sql.SQL("{} ->> {}").format(texts, sql.Literal(language)) for language in self.languages]
+        return sql.SQL("coalesce({})").format(sql.SQL(", ").join([*wanted, self.column(found.columns[0])]))
 
 
 Expanded = Sequence[tuple[str, Composable]]  # names of relations with their text

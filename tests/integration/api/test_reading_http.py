@@ -81,7 +81,7 @@ async def test_pages_of_other_origins_read_the_same(client: httpx.AsyncClient) -
     assert "access-control-allow-origin" not in own.headers
     assert other.content == own.content
     assert other.headers["etag"] == own.headers["etag"]
-    assert {answer.headers["vary"] for answer in (own, other)} == {"Authorization, Accept-Encoding, Origin"}
+    assert {answer.headers["vary"] for answer in (own, other)} == {"Authorization, Accept-Encoding, Accept-Language, Origin"}
     wrong = await client.get("Colours", headers={"Origin": "https://elsewhere.example"})
     assert (wrong.status_code, wrong.headers["access-control-allow-origin"]) == (404, "*")
 
