@@ -39,8 +39,8 @@ class ProxiedKafka(Kafka):
 class Apart(Platform):
     """`links` are the proxies: devices to broker, platform to broker, to log, to database.
 
-    With `disk_bytes` each server has a disk of its own of that size, in `disks`. Dead servers are started again, as by a supervisor,
-    unless they are held away.
+    With `disk_bytes` each server has a disk of its own of that size, in `disks`. Dead servers are started again, as by a
+    supervisor, unless they are held away.
     """
 
     def __init__(self, folder: Path, *, disk_bytes: int = 0) -> None:
