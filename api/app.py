@@ -39,7 +39,7 @@ from api.sensorthings.writer.creator import Creator
 from api.sensorthings.writer.editor import Editor
 from api.sensorthings.writer.filtered import Filtered
 from api.sensorthings.writer.links import Links
-from api.sensorthings.writer.routes import Writing, writing_routes
+from api.sensorthings.writer.routes import Posting, PostingFirst, Writing, writing_routes
 from api.sensorthings.writer.shown import shown_observation
 from api.store import OpenStore, Store, open_store
 from infra.settings import ApiSettings, WorkerSettings
@@ -117,6 +117,7 @@ def create_app(settings: ApiSettings, *, store: OpenStore = open_store, taking: 
     reading = Reading(
         reader=Reader(services.pools.reading, settings, public_url_of(settings)), guard=guard, public_url=public_url_of(settings)
     )
+    writing = _writing(services, reading, metrics)
     app = FastAPI(
         title="Smarte Grenzregion",
         description="Readings of the German-Danish border region: OGC SensorThings 1.1 and planning.",
@@ -125,11 +126,12 @@ def create_app(settings: ApiSettings, *, store: OpenStore = open_store, taking: 
         redoc_url=None,
         # Our own metrics stand at /metrics; a second set costs a tenth of a small request.
         telemetry={"tracing": False, "metrics": False, "logs": False},
-        routes=_sensorthings(settings, services, reading, metrics),
+        routes=_sensorthings(guard, reading, writing),
         lifespan=partial(services.lifespan, settings.database_url),
         middleware=[
             Middleware(Measure, metrics),
             Middleware(ReadingFirst, Limits(reading, settings.query_bytes, settings.body_bytes)),
+            Middleware(PostingFirst, Limits(Posting(writing), settings.query_bytes, settings.body_bytes)),
             Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=_METHODS, allow_headers=["*"], expose_headers=_SHOWN),
             Middleware(Limits, settings.query_bytes, settings.body_bytes),
         ],
@@ -147,8 +149,8 @@ def create_app(settings: ApiSettings, *, store: OpenStore = open_store, taking: 
     return app
 
 
-def _sensorthings(settings: ApiSettings, services: Services, reading: Reading, metrics: Metrics) -> list[BaseRoute]:
-    public_url, reader, guard = public_url_of(settings), reading.reader, reading.guard
+def _writing(services: Services, reading: Reading, metrics: Metrics) -> Writing:
+    reader = reading.reader
 
     async def read_entity(entity_set: EntitySet, number: int) -> bytes | None:
         return (await reader.read(f"{entity_set.name}({number})", "", Access(sees_private=True))).body
@@ -157,17 +159,20 @@ def _sensorthings(settings: ApiSettings, services: Services, reading: Reading, m
         return (await reader.read(path, query, Access(sees_private=True))).body
 
     editor = Editor(pool=services.pools.writing, store=services.running_store)
-    writing = Writing(
+    return Writing(
         creator=Creator(pool=services.pools.writing, store=services.running_store),
         editor=editor,
         links=Links(editor=editor, read=read_entity),
         filtered=Filtered(editor=editor, find=find, read=read_entity),
-        guard=guard,
+        guard=reading.guard,
         metrics=metrics,
-        root=public_url + PREFIX,
+        root=reading.public_url + PREFIX,
         read=read_entity,
     )
-    batches = Batches(guard=guard, prefix=PREFIX, root=public_url + PREFIX)
+
+
+def _sensorthings(guard: Guard, reading: Reading, writing: Writing) -> list[BaseRoute]:
+    batches = Batches(guard=guard, prefix=PREFIX, root=writing.root)
     batch = Route(PREFIX + "/$batch", batches.answer, methods=["POST"])
     return [batch, *reading.routes(), *writing_routes(writing, PREFIX)]
 

@@ -25,16 +25,9 @@ def judge(
         # float64 turns None into NaN
         return np.array([value(c) for c in candidates], dtype=np.float64)
 
-    numbers = column(lambda c: c.number)
     verdicts = {
         "syntax": np.ones(len(candidates), dtype=np.int8),
-        "gross_range": tests.gross_range(
-            numbers,
-            column(lambda c: c.channel.fail_low),
-            column(lambda c: c.channel.fail_high),
-            column(lambda c: c.channel.suspect_low),
-            column(lambda c: c.channel.suspect_high),
-        ),
+        "gross_range": tests.gross_range(column(lambda c: c.number), *_spans(candidates)),
         "timing_gap": tests.ahead_of_time(column(lambda c: (c.time - c.received).total_seconds()), future_limit_s),
     }
     if any(c.numbers for c in candidates):
@@ -44,6 +37,15 @@ def judge(
     packed = flags.pack(verdicts)
     missing = np.array([c.missing for c in candidates], dtype=bool)
     return flags.aggregate_flag(packed, missing), packed
+
+
+def _spans(candidates: Sequence[Candidate]) -> tests.Floats:
+    """Give the spans (4, n) of each candidate's channel; of a batch many share one."""
+    ranks: dict[int, int] = {}
+    places = [ranks.setdefault(c.channel.datastream_id, len(ranks)) for c in candidates]
+    channels = {c.channel.datastream_id: c.channel for c in candidates}.values()
+    spans = np.array([(c.fail_low, c.fail_high, c.suspect_low, c.suspect_high) for c in channels], dtype=np.float64)
+    return spans.T[:, places]
 
 
 def _gross_range_of_parts(candidates: Sequence[Candidate]) -> tests.Flags:

@@ -42,6 +42,8 @@ EDITORS = 1  # changes at a time: two that move Observations between the same Da
 EDIT_GIVE_UP_S = 20.0
 GIVE_UP_S = 5.0
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """Observations of one call and where their ids are awaited."""
@@ -219,8 +221,7 @@ class ObservationStore:
         channels = await self._channels.get(connection, {o.datastream_id for o in observations})
         features = await _features(connection, observations, channels)
         there = await _lock_features(connection, {o.feature_id for o in observations if o.feature_id is not None})
-        cursor = await connection.execute(query("make_ids"), {"times": [o.phenomenon_time for o in observations]})
-        ids = [row[0] for row in await cursor.fetchall()]
+        ids = await _make_ids(connection, observations)
         written: list[Written] = []
         candidates: list[Candidate] = []
         for place, (observation, observation_id) in enumerate(zip(observations, ids, strict=True)):
@@ -244,6 +245,14 @@ class ObservationStore:
             self._channels.forget()
             raise RegistryMovedError("a Datastream or FeatureOfInterest was deleted meanwhile") from error
         return written
+
+
+async def _make_ids(connection: store.Connection, observations: Sequence[NewObservation]) -> list[int]:
+    days = "{" + ",".join([str((o.phenomenon_time - _EPOCH).days) for o in observations]) + "}"
+    cursor = await connection.execute(query("make_ids"), {"days": days}, binary=True)
+    row = await cursor.fetchone()
+    assert row is not None
+    return row[0]
 
 
 async def _lock_features(connection: store.Connection, ids: set[int]) -> set[int]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import psycopg
 from psycopg.rows import TupleRow
 
+from streams import packing
 from streams.candidate import Candidate
 from streams.queries import query
 
@@ -34,10 +35,17 @@ async def fill(
     rulesets: npt.NDArray[np.int32],
 ) -> None:
     """Copy the rows; the table empties itself at the end of the transaction."""
+    plain = np.array([packing.is_plain(c) for c in candidates], dtype=bool)
+    verdicts = {"flag": flags[plain], "tests": tests[plain], "ruleset": rulesets[plain]}
+    packed = packing.pack([c for c, is_plain in zip(candidates, plain, strict=True) if is_plain], verdicts)
+    others = np.flatnonzero(~plain).tolist()
     async with connection.cursor() as cursor, cursor.copy(COPY) as copy:
         copy.set_types(TYPES)
-        for candidate, *verdict in zip(candidates, flags.tolist(), tests.tolist(), rulesets.tolist(), strict=True):
-            await copy.write_row(_row(candidate, *verdict))
+        if packed:
+            # The driver ends the data itself only where it packed rows too.
+            await copy.write(packing.SIGNATURE + packed + (b"" if others else packing.TRAILER))
+        for place in others:
+            await copy.write_row(_row(candidates[place], int(flags[place]), int(tests[place]), int(rulesets[place])))
 
 
 def _row(c: Candidate, flag: int, tests: int, ruleset: int) -> tuple[Any, ...]:

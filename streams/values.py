@@ -17,6 +17,8 @@ dump_json: Callable[[Any], str] = json.JSONEncoder(ensure_ascii=False, separator
 
 def split_result(result: Any) -> tuple[float | None, str | None]:
     """Give the columns of a result that comes back as it was sent: its number, and its JSON where that says more."""
+    if type(result) is float:
+        return result, None
     is_number = isinstance(result, int | float) and not isinstance(result, bool)
     # An integer that a float can't hold keeps its text beside the number.
     exact = is_number and not (isinstance(result, int) and abs(result) > EXACT_INTEGER)

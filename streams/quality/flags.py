@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from devices.vocabulary import Flag
 from streams.quality.rules import DEFAULT_MANDATORY
-from streams.quality.tests import TESTS
+from streams.quality.tests import TESTS, first_of
 
 Packed = npt.NDArray[np.int64]
 SHIFT = {name: 4 * place for place, name in enumerate(TESTS)}
@@ -59,9 +59,7 @@ def aggregate_flag(packed: Packed, missing: npt.NDArray[np.bool_], mandatory: Pa
     pending = second & ~low & mandatory
     unread = (packed & mandatory & _SYNTAX == 0) & (np.bitwise_and(mandatory, _SYNTAX) != 0)
     held_back = (pending != 0) | unread | (good == 0)
-    flags = np.select(
-        [missing, fail != 0, suspect != 0, held_back],
-        [Flag.MISSING, Flag.FAIL, Flag.SUSPECT, Flag.NOT_EVALUATED],
-        default=Flag.GOOD,
+    return first_of(
+        ((missing, Flag.MISSING), (fail != 0, Flag.FAIL), (suspect != 0, Flag.SUSPECT), (held_back, Flag.NOT_EVALUATED)),
+        otherwise=Flag.GOOD,
     )
-    return flags.astype(np.int8)

@@ -6,6 +6,7 @@ Each takes float64 arrays of equal shape (n,) in the unit of the Datastream and 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -32,8 +33,15 @@ def gross_range(values: Floats, fail_low: Floats, fail_high: Floats, suspect_low
     failed = (values < fail_low) | (values > fail_high)
     suspect = (values < suspect_low) | (values > suspect_high)
     unset = np.isnan(fail_low) & np.isnan(fail_high) & np.isnan(suspect_low) & np.isnan(suspect_high)
-    flags = np.select([np.isnan(values), failed, suspect, unset], [0, 4, 3, 2], default=1)
-    return flags.astype(np.int8)
+    return first_of(((np.isnan(values), 0), (failed, 4), (suspect, 3), (unset, 2)), otherwise=1)
+
+
+def first_of(cases: Sequence[tuple[npt.NDArray[np.bool_], int]], *, otherwise: int) -> Flags:
+    """Give for each row the flag of the first condition (n,) that holds; quicker for few rows than `np.select`."""
+    flags = np.full(len(cases[0][0]), otherwise, dtype=np.int8)
+    for condition, flag in reversed(cases):
+        flags[condition] = flag
+    return flags
 
 
 def location(lon: Floats, lat: Floats, site_lon: Floats, site_lat: Floats, radius_m: Floats) -> Flags:

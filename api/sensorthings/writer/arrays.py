@@ -9,6 +9,7 @@ from typing import Any, cast
 from api.errors import InvalidEntityError
 from api.sensorthings.entities.schema import entity_set
 from api.sensorthings.writer import times
+from api.sensorthings.writer.plan import Existing
 from api.sensorthings.writer.planner import ID, LARGEST_ID, reference
 from api.store import Store
 from streams.contract import NewObservation
@@ -59,11 +60,11 @@ def _read_array(array: Any, path: str, now: datetime) -> list[Item]:
     datastream = reference(given.get(name), described, f"{path}.{name}")
     if datastream is None or (is_multi and "Datastream" in given):
         raise InvalidEntityError(f'{path}.Datastream must be one reference: {{"{ID}": n}}', field=f"{path}.{name}")
-    components = _components(given.get("components"), path)
+    columns = _Columns(_components(given.get("components"), path))
     rows = given.get("dataArray")
     if not isinstance(rows, list):
         raise InvalidEntityError(f"{path}.dataArray must be an array of rows", field=f"{path}.dataArray")
-    return [_read_row(row, components, datastream.id, now, is_multi=is_multi) for row in cast("list[Any]", rows)]
+    return [_read_row(row, columns, datastream, now) for row in cast("list[Any]", rows)]
 
 
 def _components(value: Any, path: str) -> list[str]:
@@ -77,27 +78,44 @@ def _components(value: Any, path: str) -> list[str]:
     return names
 
 
-def _read_row(row: Any, components: list[str], datastream_id: int, now: datetime, *, is_multi: bool) -> Item:
-    if not isinstance(row, list) or len(cast("list[Any]", row)) != len(components):
-        return f"error: a row must have {len(components)} values, as components say"
-    given = dict(zip(components, cast("list[Any]", row), strict=True))
+class _Columns:
+    """Where the components stand in a row."""
+
+    __slots__ = ("more", "names", "result", "time")
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = names
+        self.result = names.index("result")
+        self.time = names.index("phenomenonTime") if "phenomenonTime" in names else None
+        self.more = not set(names) <= {"result", "phenomenonTime"}
+
+
+def _read_row(row: Any, columns: _Columns, owner: Existing, now: datetime) -> Item:
+    if not isinstance(row, list) or len(cast("list[Any]", row)) != len(columns.names):
+        return f"error: a row must have {len(columns.names)} values, as components say"
+    values = cast("list[Any]", row)
+    is_multi = owner.entity_set == "MultiDatastreams"
     try:
-        return _observation(given, datastream_id, now, is_multi=is_multi)
+        said = None if columns.time is None else values[columns.time]
+        start, end = (now, None) if said is None else times.instant_or_interval(said, "phenomenonTime")
+        if columns.more:
+            return _observation(dict(zip(columns.names, values, strict=True)), owner, start, end)
+        return NewObservation(
+            datastream_id=owner.id, phenomenon_time=start, phenomenon_end=end, result=values[columns.result], multi=is_multi
+        )
     except InvalidEntityError as error:
         return f"error: {error.message}"
 
 
-def _observation(given: dict[str, Any], datastream_id: int, now: datetime, *, is_multi: bool) -> NewObservation:
-    said, result_time, valid = given.get("phenomenonTime"), given.get("resultTime"), given.get("validTime")
-    start, end = times.instant_or_interval(said, "phenomenonTime") if said is not None else (now, None)
+def _observation(given: dict[str, Any], owner: Existing, start: datetime, end: datetime | None) -> NewObservation:
+    result_time, valid, parameters = given.get("resultTime"), given.get("validTime"), given.get("parameters")
     valid_start, valid_end = times.interval(valid, "validTime") if valid is not None else (None, None)
-    parameters = given.get("parameters")
     if parameters is not None and not isinstance(parameters, dict):
         raise InvalidEntityError("parameters must be an object")
     return NewObservation(
-        datastream_id=datastream_id, phenomenon_time=start, phenomenon_end=end, result=given["result"],
+        datastream_id=owner.id, phenomenon_time=start, phenomenon_end=end, result=given["result"],
         result_time=times.instant(result_time, "resultTime") if result_time is not None else None,
-        valid_start=valid_start, valid_end=valid_end, feature_id=_feature(given), multi=is_multi,
+        valid_start=valid_start, valid_end=valid_end, feature_id=_feature(given), multi=owner.entity_set == "MultiDatastreams",
         parameters=cast("dict[str, Any] | None", parameters), quality=given.get("resultQuality"),
     )  # fmt: skip
 

@@ -14,13 +14,15 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.access import Guard
 from api.body import read_json
-from api.errors import InvalidEntityError, InvalidQueryError
+from api.errors import EXPECTED, InvalidEntityError, InvalidQueryError, answer_to
 from api.etag import etag_of
 from api.metrics import Metrics
 from api.sensorthings.entities.model import Backward, EntitySet, Ranked, Through
+from api.sensorthings.wire.v1_1 import PREFIX
 from api.sensorthings.writer.address import Collection, collection_at, entity_at
 from api.sensorthings.writer.arrays import read_arrays, store_arrays
 from api.sensorthings.writer.asked import Asked, Manner, ReadEntity
@@ -31,6 +33,10 @@ from api.sensorthings.writer.links import Links, is_reference
 from api.sensorthings.writer.plan import Plan, Target
 from api.sensorthings.writer.planner import plan_entity
 from api.sensorthings.writer.rows import set_of
+
+_BELOW = PREFIX + "/"
+_MANY = "CreateObservations"
+_BATCH = _BELOW + "$batch"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +123,40 @@ class Writing:
         return Response(body, status_code=201, headers=headers | {"ETag": etag_of(body)}, media_type="application/json")
 
 
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """Answers POST below the service root, without a router; not `$batch`, which needs the whole application."""
+
+    writing: Writing
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        path = scope["path"][len(_BELOW) :]
+        scope["path_params"] = {"path": path}
+        request = Request(scope, receive)
+        try:
+            response = await (self.writing.create_many(request) if path == _MANY else self.writing.create(request))
+        except EXPECTED as error:
+            response = answer_to(error)
+        await response(scope, receive, send)
+
+
+@dataclass(frozen=True, slots=True)
+class PostingFirst:
+    """ASGI middleware: what `posting` answers needs no router. A page of another origin goes the long way, where CORS is."""
+
+    app: ASGIApp
+    posting: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let `posting` answer, or pass the request on."""
+        posts = scope["type"] == "http" and scope["method"] == "POST" and scope["path"].startswith(_BELOW)
+        if posts and scope["path"] != _BATCH and not any(name == b"origin" for name, _ in scope["headers"]):
+            await self.posting(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+
 def _path(request: Request) -> str:
     if request.scope["query_string"]:
         raise InvalidQueryError("writing takes no query options")
@@ -126,7 +166,7 @@ def _path(request: Request) -> str:
 def writing_routes(writing: Writing, prefix: str) -> list[Route]:
     """Make the routes of writing below the service root `prefix`."""
     return [
-        Route(f"{prefix}/CreateObservations", writing.create_many, methods=["POST"]),
+        Route(f"{prefix}/{_MANY}", writing.create_many, methods=["POST"]),
         Route(f"{prefix}/{{path:path}}", writing.create, methods=["POST"]),
         Route(f"{prefix}/{{path:path}}", writing.change, methods=["PATCH"]),
         Route(f"{prefix}/{{path:path}}", writing.replace, methods=["PUT"]),
