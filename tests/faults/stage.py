@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import statistics
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -86,11 +87,22 @@ def rss_mb(platform: Platform) -> dict[str, float]:
     return found
 
 
-def strays(platform: Platform) -> list[str]:
-    """Processes of the platform that are none of its present ones, nor started by them."""
+def strays(platform: Platform, patience_s: float = 20.0) -> list[str]:
+    """Processes of the platform that are none of its present ones, nor started by them; one that is just starting or ending may go."""
+    deadline = time.monotonic() + patience_s
+    while left := _strays(platform):
+        if time.monotonic() > deadline:
+            return [
+                f"{each.pid} {' '.join(each.cmdline()[-3:])} is a process that nobody needs" for each in left if each.is_running()
+            ]
+        time.sleep(0.5)
+    return []
+
+
+def _strays(platform: Platform) -> list[psutil.Process]:
     known: set[int] = set()
     for name in platform.names():
-        first = psutil.Process(platform.pid(name))
-        known |= {first.pid, *(each.pid for each in first.children(recursive=True))}
-    left = [each for each in platform.family() if each.pid not in known]
-    return [f"{each.pid} {each.name()} is a process that nobody needs" for each in left if each.is_running()]
+        with suppress(psutil.NoSuchProcess, FileNotFoundError):
+            first = psutil.Process(platform.pid(name))
+            known |= {first.pid, *(each.pid for each in first.children(recursive=True))}
+    return [each for each in platform.family() if each.pid not in known]
