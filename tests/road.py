@@ -158,10 +158,11 @@ class Platform:
         return int((self.data_dir / "run" / f"{name}.pid").read_text())
 
     def names(self) -> tuple[str, ...]:
-        return (*SERVERS, *PROCESSES)
+        """Every process that `up` keeps running, the servers among them."""
+        return tuple(sorted(path.stem for path in (self.data_dir / "run").glob("*.pid")))
 
     def pids(self) -> dict[str, int]:
-        return {name: self.pid(name) for name in self.names()}
+        return {name: self.pid(name) for name in (*SERVERS, *PROCESSES)}
 
     def ports(self) -> list[int]:
         """Every port that clients reach."""

@@ -156,6 +156,9 @@ class Apart(Platform):
     def roots(self) -> tuple[Path, ...]:
         return (self.data_dir, self._server_dir)
 
+    def names(self) -> tuple[str, ...]:
+        return (*SERVERS, *super().names())
+
     def pid(self, name: str) -> int:
         if name in SERVERS:
             pid = self._servers[name].pid

@@ -16,7 +16,6 @@ from station import Stations
 
 KILLS = {"bridge": 100, "worker-1": 100, "mqtt": 50, "postgres": 20, "kafka": 20}
 ASKED_S = {"bridge": 10.0, "worker-1": 15.0, "mqtt": 15.0, "postgres": 10.0, "kafka": 30.0}
-EVERYTHING = ("bridge", "worker-1", "api", "mqtt", "kafka", "postgres")
 BEYOND_SESSION_S = 9.0  # the extra worker's session lasts 6 s
 
 
@@ -54,7 +53,7 @@ def kill_gateways(stage: Stage) -> None:
 def terminate_each(stage: Stage) -> None:
     with stage.load() as made:
         for _ in range(stage.times(3)):
-            for name in EVERYTHING:
+            for name in stage.platform.names():
                 time.sleep(stage.rng.uniform(0.1, 0.5))
                 made.kill(name, number=signal.SIGTERM)
 
@@ -62,7 +61,7 @@ def terminate_each(stage: Stage) -> None:
 def stop_each(stage: Stage) -> None:
     """Each process stands still for a minute, in the middle of whatever it did."""
     with stage.load() as made:
-        for name in EVERYTHING:
+        for name in stage.platform.names():
             with made.frozen(name):
                 time.sleep(stage.seconds(60, 2))
             made.measure()
@@ -72,7 +71,7 @@ def kill_everything(stage: Stage) -> None:
     with stage.load() as made:
         for _ in range(stage.times(5)):
             time.sleep(stage.rng.uniform(0.1, 0.9))
-            made.kill(*EVERYTHING)
+            made.kill(*stage.platform.names())
 
 
 def kill_everything_and_the_supervisor(stage: Stage) -> None:
@@ -138,7 +137,7 @@ SCENARIOS = [
     ),
     _scenario("kill-api", "kill -9 of the API while clients create Observations", kill_api, 15.0),
     _scenario("kill-gateway", "kill -9 of gateways", kill_gateways),
-    _scenario("kill-everything", "kill -9 of all six processes at once", kill_everything, 60.0),
+    _scenario("kill-everything", "kill -9 of all processes at once", kill_everything, 60.0),
     _scenario("kill-supervisor", "kill -9 of everything and the supervisor too", kill_everything_and_the_supervisor, 60.0),
     _scenario("terminate", "SIGTERM of each process", terminate_each, 60.0),
     _scenario("freeze", "SIGSTOP of each process for a minute", stop_each, 60.0),

@@ -18,7 +18,6 @@ from sources import READINGS, TURN_S
 from stage import Scenario, Stage, rss_mb
 from theatre import Theatre
 
-VICTIMS = ("bridge", "worker-1", "mqtt", "postgres", "kafka", "api")
 PAUSE_S = (1.0, 20.0)  # between recovery and the next kill
 SAMPLE_S = 10.0
 WARM_UP_S = 300.0
@@ -123,7 +122,7 @@ def _go_on(stage: Stage, made: Load, seconds: float, killed: Counter[str] | None
     while (left := end - time.monotonic()) > 0:
         time.sleep(min(left, rng.uniform(*PAUSE_S)))
         if killed is not None and time.monotonic() < end:
-            victim = rng.choice(VICTIMS)
+            victim = rng.choice(stage.platform.names())
             took = made.kill(victim)
             killed[victim] += 1
             stage.figures.setdefault("recoveries_by_process", {}).setdefault(victim, []).append(round(took, 2))

@@ -88,7 +88,7 @@ def rss_mb(platform: Platform) -> dict[str, float]:
 
 
 def strays(platform: Platform, patience_s: float = 20.0) -> list[str]:
-    """Processes of the platform that are none of its present ones, nor started by them; one that is just starting or ending may go."""
+    """Processes of the platform that are none of its present ones, nor started by them; they may just be ending."""
     deadline = time.monotonic() + patience_s
     while left := _strays(platform):
         if time.monotonic() > deadline:
