@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 import psutil
-from load import Load, load
+from load import GATEWAYS, Load, load
 from road import Platform
 from truth import check
 
 # `apart`: servers behind proxies; `full`: those on small disks of their own besides.
 Kind = Literal["local", "apart", "full", "embedded"]
+
+
+WHOLE_LOAD = 0.1  # the scale from which on all gateways publish; below, tests shall be quick
 
 
 class WrongError(AssertionError):
@@ -44,6 +47,7 @@ class Stage:
     @contextmanager
     def load(self, *, may_lose_plain: bool = True, patience_s: float = 240.0, **options: Any) -> Iterator[Load]:
         """Load around a fault; when the fault is over, everything is settled and compared."""
+        options.setdefault("gateways", GATEWAYS if self.scale >= WHOLE_LOAD else 2)
         with load(self.platform, self.folder / "outboxes", self.name, **options) as made:
             yield made
             made.settle(patience_s)
@@ -76,14 +80,14 @@ class Scenario:
 
 
 def rss_mb(platform: Platform) -> dict[str, float]:
-    """Memory of each process with its children."""
+    """Memory of each process; with its children it is their proportional share, for PostgreSQL's share their buffers."""
     found: dict[str, float] = {}
     for name in platform.names():
-        try:
+        with suppress(psutil.Error, FileNotFoundError, ValueError):
             first = psutil.Process(platform.pid(name))
-            found[name] = round(sum(each.memory_info().rss for each in [first, *first.children(recursive=True)]) / 1e6, 1)
-        except (psutil.NoSuchProcess, FileNotFoundError):
-            continue
+            children = first.children(recursive=True)
+            size = sum(each.memory_full_info().pss for each in [first, *children]) if children else first.memory_info().rss
+            found[name] = round(size / 1e6, 1)
     return found
 
 
