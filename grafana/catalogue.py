@@ -11,7 +11,7 @@ from typing import Any
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from grafana.boards import region_today
+from grafana.boards import quality, region_today
 from grafana.words import LANGUAGES, Words, load
 
 Definition = Callable[[Words, Callable[[str], str], Sequence[str]], Dashboard]
@@ -45,7 +45,10 @@ class Rendered:
 
 
 REGION = Folder(uid="grenzregion", title="Smarte Grenzregion")
-BOARDS: Sequence[Board] = (Board(uid=region_today.UID, folder=REGION, define=region_today.build),)
+BOARDS: Sequence[Board] = (
+    Board(uid=region_today.UID, folder=REGION, define=region_today.build),
+    Board(uid=quality.UID, folder=REGION, define=quality.build),
+)
 
 
 def rendered(boards: Sequence[Board] = BOARDS) -> list[Rendered]:

@@ -238,6 +238,27 @@ def series_panel(
     return panel
 
 
+def shares_panel(words: Words, key: str, sql: str) -> timeseries.Panel:
+    """Build a chart of completeness and the share of flag 1, the columns of `sql`."""
+    return (
+        timeseries.Panel()
+        .title(words[f"{key}.title"])
+        .description(words[f"{key}.description"])
+        .datasource(DATASOURCE)
+        .unit("percentunit")
+        .decimals(0)
+        .min(0)
+        .max(1)
+        .with_target(SqlQuery(query(sql, language=words.language), form="time_series"))
+        .line_width(1)
+        .show_points(common.VisibilityMode.AUTO)
+        .tooltip(common_builders.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI))
+        .override_by_name("completeness", _values([("displayName", words["completeness"])]))
+        .override_by_name("good", _values([("displayName", words["good_share"])]))
+        .no_value(words["no_data"])
+    )
+
+
 def _share_line(text: str, colour: str) -> list[dashboard.DynamicConfigValue]:
     return _values(
         [

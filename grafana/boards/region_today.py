@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from grafana_foundation_sdk.builders import dashboard as builders
-from grafana_foundation_sdk.builders import geomap, stat, table, timeseries
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard, units
 
+from grafana.boards.frame import Panel, UidOf, new_board, theme_column, with_rows
 from grafana.panels import (
-    DATASOURCE,
     Column,
     flag_mapping,
     map_panel,
@@ -21,12 +20,10 @@ from grafana.panels import (
     table_panel,
     word_mapping,
 )
-from grafana.queries import Limit, query
+from grafana.queries import Limit
 from grafana.words import Words
 
 UID = "region-today"
-THEMES = ("mobility", "border", "parking", "energy", "heat", "air", "noise", "indoor", "weather", "water")
-AREAS = ("region", "elsewhere")
 SOURCES = ("simulated", "recorded")
 
 FOREVER = "2100-01-01T00:00:00Z"
@@ -58,8 +55,6 @@ STATION = Column(heading="column.station")
 NEWEST = Column(heading="column.newest", unit=units.DateTimeFromNow)
 REFUSED = Column(heading="column.refused", decimals=0)
 SHARES = {"completeness": share_column("completeness"), "good": share_column("good_share")}
-
-Panel = stat.Panel | table.Panel | geomap.Panel | timeseries.Panel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,93 +107,30 @@ ROWS: Sequence[tuple[str, Sequence[Course]]] = (
 )
 
 
-def build(words: Words, uid_of: Callable[[str], str], languages: Sequence[str]) -> builders.Dashboard:
+def build(words: Words, uid_of: UidOf, languages: Sequence[str]) -> builders.Dashboard:
     """Define the board in one language; `uid_of(language)` names its sisters."""
-    board = (
-        builders.Dashboard(words["region_today.title"])
-        .uid(uid_of(words.language))
-        .description(words["region_today.description"])
-        .tags(["grenzregion", words.language])
-        .editable()
-        .refresh("1m")
-        .time("now-24h", "now")
-        .timezone("Europe/Berlin")
-        .week_start("monday")
-        .tooltip(dashboard.DashboardCursorSync.CROSSHAIR)
-    )
-    for variable in _variables(words):
-        board = board.with_variable(variable)
-    for language in languages:
-        if language != words.language:
-            board = board.link(_link(words, language, uid_of(language)))
-    return _with_panels(board, words)
-
-
-def _variables(words: Words) -> list[Builder[dashboard.VariableModel]]:
-    everything = dashboard.VariableOption(selected=True, text=words["all"], value="$__all")
-    return [
-        builders.CustomVariable("area")
-        .label(words["variable.area"])
-        .values(", ".join(f"{words[f'area.{area}']} : {area}" for area in AREAS))
-        .current(dashboard.VariableOption(selected=True, text=words["area.region"], value="region")),
-        builders.QueryVariable("municipality")
-        .label(words["variable.municipality"])
-        .datasource(DATASOURCE)
-        .query(query("municipalities", language=words.language))
-        .refresh(dashboard.VariableRefresh.ON_DASHBOARD_LOAD)
-        .multi(True)
-        .include_all(True)
-        .all_value("'*'")
-        .current(everything),
-        builders.CustomVariable("theme")
-        .label(words["variable.theme"])
-        .values(", ".join(f"{words[f'theme.{theme}']} : {theme}" for theme in THEMES))
-        .multi(True)
-        .include_all(True)
-        .all_value("'*'")
-        .current(everything),
-        builders.CustomVariable("only_good")
-        .label(words["variable.only_good"])
-        .values(", ".join(f"{words[f'only_good.{value}']} : {value}" for value in ("1", "0")))
-        .current(dashboard.VariableOption(selected=True, text=words["only_good.1"], value="1")),
-    ]
-
-
-def _link(words: Words, language: str, uid: str) -> builders.DashboardLink:
-    return (
-        builders.DashboardLink(words[f"language.{language}"])
-        .type(dashboard.DashboardLinkType.LINK)
-        .url(f"/d/{uid}")
-        .include_vars(True)
-        .keep_time(True)
-        .icon("external link")
-    )
-
-
-def _with_panels(board: builders.Dashboard, words: Words) -> builders.Dashboard:
+    board = new_board(words, "region_today", uid_of, languages).with_variable(_only_good(words))
     groups: list[tuple[str, list[Panel]]] = [("row.overview", _overview(words))]
     groups += [(row, [_course(words, course, wide=len(courses) == 1) for course in courses]) for row, courses in ROWS]
     dict(groups)["row.parking"].append(_bays(words))
     groups.append(("row.tables", _tables(words)))
-    number = 0
-    for row, panels in groups:
-        number += 1
-        board = board.with_row(builders.Row(words[row]).id(number))
-        for panel in panels:
-            number += 1
-            board = board.with_panel(panel.id(number))
-    return board
+    return with_rows(board, words, groups)
 
 
-def _theme(words: Words) -> Column:
-    return Column(heading="column.theme", mappings=[word_mapping(words, "theme", THEMES)])
+def _only_good(words: Words) -> Builder[dashboard.VariableModel]:
+    return (
+        builders.CustomVariable("only_good")
+        .label(words["variable.only_good"])
+        .values(", ".join(f"{words[f'only_good.{value}']} : {value}" for value in ("1", "0")))
+        .current(dashboard.VariableOption(selected=True, text=words["only_good.1"], value="1"))
+    )
 
 
 def _overview(words: Words) -> list[Panel]:
     reporting = {"reporting": Column(heading="column.reporting"), "silent": Column(heading="column.silent")}
     age = {"age": Column(heading="column.age", unit=units.Seconds, decimals=0)}
     stations = {
-        "theme": _theme(words),
+        "theme": theme_column(words),
         "stations": Column(heading="column.stations"),
         "reporting": Column(heading="column.reporting"),
         "readings": Column(heading="column.readings"),
@@ -206,7 +138,7 @@ def _overview(words: Words) -> list[Panel]:
     }
     places = {
         "station": STATION,
-        "theme": _theme(words),
+        "theme": theme_column(words),
         "latitude": Column(heading="column.latitude", decimals=4),
         "longitude": Column(heading="column.longitude", decimals=4),
         "flag": Column(heading="column.flag", mappings=[flag_mapping(words)]),
@@ -257,7 +189,7 @@ def _tables(words: Words) -> list[Panel]:
     latest = {
         "station": STATION,
         "municipality": Column(heading="column.municipality"),
-        "theme": _theme(words),
+        "theme": theme_column(words),
         "property": Column(heading="column.property"),
         "latest": Column(heading="column.value"),
         "unit": Column(heading="column.unit"),

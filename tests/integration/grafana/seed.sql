@@ -28,3 +28,12 @@ SELECT id, 1, now(), now(), now(), 1, 0, CASE WHEN observation_type LIKE '%Truth
 INSERT INTO dead_letter (received, topic, payload, tenant, device, epoch, seq, reason, detail, refused, readings)
 VALUES (now() - interval '30 minutes', 'region/1/default/x/up/json', '\x7b', 'default', 'x', 1, 1, 'not_json', 'ended early', NULL, 1),
        (now() - interval '20 minutes', 'region/1/default/x/up/json', '\x7b', 'default', 'x', 1, 2, 'unknown_channel', 'no y', '[[0, "unknown_channel", "no y"]]', 2);
+
+-- Two readings of each Datastream that tests accused, and two revisions of them.
+INSERT INTO observation (id, datastream_id, phenomenon_time, received, number, flag, tests, ruleset)
+SELECT row_number() OVER (), s.datastream_id, now() - interval '1 hour' * k, now(), 1, 2 + k, 3::bigint << 12 | (2 + k)::bigint << 20, 1
+  FROM datastream_summary s CROSS JOIN generate_series(1, 2) AS k;
+INSERT INTO revision (at, cause, datastream_id, phenomenon_time, discriminator, observation_id, old, new)
+SELECT now() - interval '5 minutes', CASE WHEN flag = 3 THEN 'judged' ELSE 'patched' END, datastream_id, phenomenon_time, 0, id,
+       '{"number": 0, "result": null, "flag": 1}', '{"number": 1, "result": null, "flag": 3}'
+  FROM observation;

@@ -15,11 +15,12 @@ from devices.catalogue import THEMES, load_catalogue
 from devices.places import LANGUAGES as DEVICE_LANGUAGES
 from devices.places import REGION_BOX
 from grafana import words
-from grafana.boards import region_today
+from grafana.boards import frame, region_today
 from grafana.catalogue import BOARDS, Rendered, render, rendered
 from grafana.panels import DATASOURCE_TYPE, DATASOURCE_UID, FLAGS
 from grafana.words import LANGUAGES
 from infra.migrate import MIGRATIONS
+from streams.contract import TESTS
 
 ALL = rendered()
 PROVISIONING = Path(words.__file__).parents[1] / "provisioning"
@@ -42,7 +43,7 @@ def strings(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
 
 
 def test_there_is_each_board_in_each_language() -> None:
-    assert [board.uid for board in ALL] == ["region-today-de", "region-today-da", "region-today-en"]
+    assert [board.uid for board in ALL] == [f"{uid}-{language}" for uid in ("region-today", "quality") for language in LANGUAGES]
     assert LANGUAGES == DEVICE_LANGUAGES
 
 
@@ -125,13 +126,14 @@ def test_no_board_says_compliant() -> None:
 @pytest.mark.parametrize("board", ALL, ids=lambda board: board.uid)
 def test_a_dashboard_links_to_its_sisters_with_range_and_variables(board: Rendered) -> None:
     urls = {link["url"] for link in board.model["links"]}
-    assert urls == {f"/d/{other.uid}" for other in ALL if other.uid != board.uid}
+    sisters = {f"{board.uid.removesuffix(board.language)}{language}" for language in LANGUAGES}
+    assert urls == {f"/d/{uid}" for uid in sisters - {board.uid}}
     assert all(link["keepTime"] and link["includeVars"] and "placement" not in link for link in board.model["links"])
 
 
 def test_every_theme_flag_and_property_is_one_that_devices_know() -> None:
     catalogue = load_catalogue()
-    assert set(region_today.THEMES) == set(THEMES)
+    assert set(frame.THEMES) == set(THEMES)
     assert set(FLAGS) == {0, 1, 2, 3, 4, 9}
     for _, courses in region_today.ROWS:
         for course in courses:
@@ -196,3 +198,10 @@ def test_provisioning_names_our_data_source_and_the_folder_of_the_dashboards() -
     assert (source["uid"], source["type"]) == (DATASOURCE_UID, DATASOURCE_TYPE)
     assert source["secureJsonData"] == {"password": "${GRENZREGION_GRAFANA_DB_PASSWORD}"}
     assert provider["options"] == {"path": "/var/lib/grafana/dashboards", "foldersFromFilesStructure": True}
+
+
+def test_the_database_names_the_tests_in_the_order_of_their_nibbles() -> None:
+    text = next(MIGRATIONS.glob("*_show_quality.sql")).read_text(encoding="utf-8")
+    names = re.search(r"unnest\(ARRAY\[(.*?)\]\)", text, re.DOTALL)
+    assert names is not None
+    assert tuple(re.findall(r"'(\w+)'", names[1])) == TESTS
