@@ -8,7 +8,7 @@ help:
 	@echo 'make lint     ruff, basedpyright, import-linter'
 	@echo 'make servers  install mosquitto, Kafka and TimescaleDB into servers/ (Debian, root), for ARGS="--servers local" and the tests'
 	@echo 'make bench    measure the whole road on these servers'
-	@echo 'make bench-api    measure the SensorThings API; ARGS="--quick" in a minute'
+	@echo 'make bench-api    measure the SensorThings API; ARGS="--quick" in a minute, ARGS="--compare" with ten times the rows'
 	@echo 'make faults   kill, freeze, cut and poison the platform, and prove that no reading is lost; ARGS="--help" shows its options'
 	@echo 'make mutants  plant the classic mistakes one by one, and prove that the tests notice each'
 	@echo 'make conformance  run the test suite of OGC against a fresh platform'

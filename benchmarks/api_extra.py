@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-import httpx
 import msgspec
 import paho.mqtt.client as mqtt
 import psutil
@@ -24,14 +23,9 @@ MQTT_CLIENTS = 4
 SETTLE_S = 20.0
 
 
-def classes(http: httpx.Client) -> list[str]:
-    """Give the conformance classes that the service root lists."""
-    return http.get("v1.1").raise_for_status().json()["serverSettings"]["conformance"]
-
-
 def create_over_mqtt(running: Platform, region: Region, messages: int) -> tuple[float, int]:
     """Publish Observations with QoS 1; gives how many were stored a second until the last was visible, and how many were lost."""
-    user, password = running.publisher()
+    user, password = running.partner()
     made: list[list[tuple[str, bytes]]] = [[] for _ in range(MQTT_CLIENTS)]
     for number in range(messages):
         datastream, body = region.observation()

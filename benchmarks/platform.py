@@ -17,6 +17,8 @@ from typing import Any
 import httpx
 import psutil
 
+from grenzregion.accounts import NoDeviceAccountsError, new_partner_password
+from grenzregion.platform import recall
 from infra.servers.server import free_port
 
 PROCESSES = ("bridge", "worker-1", "api", "mqtt", "kafka", "postgres")
@@ -45,6 +47,13 @@ class Platform:
     def publisher(self) -> tuple[str, str]:
         """User and password of an account that may publish for every device."""
         return "grenzregion-publisher", (self.data_dir / "accounts/publisher").read_text().strip()
+
+    def partner(self) -> tuple[str, str]:
+        """User and new password of a partner region's account, which creates Observations, or of the one account for all."""
+        try:
+            return new_partner_password(recall(self.data_dir), "bench")
+        except NoDeviceAccountsError:
+            return self.publisher()
 
     def count(self) -> int:
         """How many Observations are visible."""

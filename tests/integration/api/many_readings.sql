@@ -1,8 +1,14 @@
--- 200 Datastreams of 20 Things with 150 readings each over ten weeks: enough that a plan without an index would show.
+-- 200 Datastreams of 20 Things with 150 readings each over ten weeks, and 3,000 Things in a wide area: enough that a plan without
+-- an index would show.
 INSERT INTO thing (name, description, properties) SELECT 'Station ' || i, 'd', jsonb_build_object('n', i) FROM generate_series(1, 20) i;
 INSERT INTO location (name, description, encoding_type, location)
 SELECT 'Place ' || i, 'd', 'application/geo+json', '{"type": "Point", "coordinates": [9, 54]}' FROM generate_series(1, 20) i;
 INSERT INTO thing_location SELECT i, i FROM generate_series(1, 20) i;
+INSERT INTO thing (name, description) SELECT 'Place ' || i, 'd' FROM generate_series(21, 3020) i;
+INSERT INTO location (name, description, encoding_type, location)
+SELECT 'Place ' || i, 'd', 'application/geo+json', jsonb_build_object('type', 'Point', 'coordinates', jsonb_build_array(8 + i / 2000.0, 48 + i % 55 / 10.0))
+  FROM generate_series(21, 3020) i;
+INSERT INTO thing_location SELECT i, i FROM generate_series(21, 3020) i;
 INSERT INTO sensor (name, description, encoding_type, metadata) VALUES ('s', 'd', 'text/plain', '""');
 INSERT INTO observed_property (name, definition, description) VALUES ('p', 'http://x', 'd');
 INSERT INTO datastream (name, description, observation_type, unit_of_measurement, thing_id, sensor_id, observed_property_id)

@@ -31,6 +31,11 @@ class Asking:
         self.reader = reader
         self._runner = runner
 
+    @property
+    def postgis(self) -> bool:
+        """Whether the database knows geometries."""
+        return self._runner.run(self.reader.abilities()).postgis
+
     def answer(self, url: str, *, private: bool = False) -> Answer:
         path, _, query = url.partition("?")
         query = quote(query, safe="$&=%+()',;/:*@~")
@@ -49,14 +54,18 @@ class Asking:
     def values(self, url: str, key: str, *, private: bool = False) -> list[Any]:
         return [entity[key] for entity in self.json(url, private=private)["value"]]
 
-    def plan(self, url: str) -> str:
+    def plan(self, url: str, *, generic: bool = False) -> str:
+        """Give the plan for these values, or the one that a connection keeps for all."""
         path, _, query = url.partition("?")
         abilities = self._runner.run(self.reader.abilities())
         statement, parameters = self.reader.statement(path, quote(query, safe="$&=()',;/:"), Access(sees_private=False), abilities)
 
         async def explain() -> str:
             async with self.reader._pool.connection() as connection, psycopg.AsyncRawCursor(connection) as cursor:
-                await cursor.execute(b"EXPLAIN " + statement, parameters)
+                if generic:
+                    await cursor.execute(b"EXPLAIN (GENERIC_PLAN) " + statement)
+                else:
+                    await cursor.execute(b"EXPLAIN " + statement, parameters)
                 return "\n".join(row[0] for row in await cursor.fetchall())
 
         return self._runner.run(explain())

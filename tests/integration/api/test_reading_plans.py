@@ -11,11 +11,23 @@ import psycopg
 import pytest
 from reading import Asking, asking, fill
 
+from api.sensorthings.odata.errors import NotServedError
+from benchmarks.api_region import Region
+from benchmarks.api_stages import compared, reading, within
+
 pytestmark = pytest.mark.integration
 
 MANY = Path(__file__).with_name("many_readings.sql").read_text()
 WINDOW = "phenomenonTime ge 2026-02-01T00:00:00Z and phenomenonTime lt 2026-02-02T00:00:00Z"
 WHOLE_TABLE = re.compile(r"(?:Parallel )?Seq Scan on (?:\w+\.)?(?:observation\b|_hyper_\w+_chunk)")
+# The requests that the benchmark sends, of the region in many_readings.sql.
+BENCHMARKED = {
+    read.name: read
+    for region in [Region(things=[*range(1, 21)], datastreams=[*range(1, 201)], minutes=[150 * 11 * 60] * 200)]
+    for read in (*reading(region), *within(), *compared(region, [2813650000000000 + number for number in range(10)]))
+}
+GEOMETRIES = ("f6", "f6 many", "f6 fourth")
+WITHOUT_OBSERVATIONS = ("f1", "f4", "latest", *GEOMETRIES)
 OBSERVATIONS = re.compile(r"Scan\b.* on (?:observation|_hyper_\w+_chunk)\b")
 
 
@@ -51,6 +63,49 @@ def test_observations_are_read_by_an_index(many: Asking, url: str) -> None:
     assert not WHOLE_TABLE.search(plan), plan
 
 
+@pytest.mark.parametrize("generic", [False, True])
+@pytest.mark.parametrize("name", BENCHMARKED)
+def test_each_request_of_the_benchmark_reads_by_an_index(many: Asking, name: str, *, generic: bool) -> None:
+    if name in GEOMETRIES and not many.postgis:
+        with pytest.raises(NotServedError):
+            many.plan(BENCHMARKED[name].path())
+        return
+    plan = many.plan(BENCHMARKED[name].path(), generic=generic)
+    assert "Index" in plan
+    assert not WHOLE_TABLE.search(plan), plan
+    assert bool(OBSERVATIONS.search(plan)) == (name not in WITHOUT_OBSERVATIONS), plan
+    if name in GEOMETRIES:
+        assert "Index Scan using location_geometry" in plan, plan
+
+
+@pytest.mark.parametrize("generic", [False, True])
+@pytest.mark.parametrize(
+    ("url", "bound"),
+    [
+        ("Observations?$top=100", "phenomenon_time >= "),
+        ("Datastreams(7)/Observations?$top=40", "phenomenon_time >= "),
+        ("Datastreams(7)/Observations?$top=40&$orderby=phenomenonTime desc", "phenomenon_time <= "),
+        ("Datastreams(7)/Observations?$top=40&$resultFormat=dataArray", "phenomenon_time >= "),
+        ("Datastreams?$top=50", "id >"),
+        ("Things?$top=10", "id >"),
+    ],
+)
+def test_the_next_page_starts_at_its_key(many: Asking, url: str, bound: str, *, generic: bool) -> None:
+    link = many.follow(many.json(url)["@iot.nextLink"])["@iot.nextLink"].partition("v1.1/")[2]
+    plan = many.plan(link.replace("%20", " "), generic=generic)
+    assert re.search(rf"Index Cond: .*{bound}", plan), plan
+    assert not WHOLE_TABLE.search(plan)
+
+
+@pytest.mark.parametrize(
+    "url", ["Datastreams(7)/Observations?$top=1000", "Datastreams(7)/Observations?$orderby=phenomenonTime desc"]
+)
+def test_the_rows_of_a_datastream_come_in_order_without_a_sort(many: Asking, url: str) -> None:
+    plan = many.plan(url, generic=True)
+    assert "Sort" not in plan, plan
+    assert "WindowAgg" not in plan
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -77,13 +132,3 @@ def test_counts_read_the_summaries(many: Asking, url: str) -> None:
     count = many.plan(url).split("Limit")[0]
     assert "datastream_summary" in many.plan(url)
     assert not OBSERVATIONS.search(count)
-
-
-def test_a_page_in_the_middle_starts_at_its_key(many: Asking) -> None:
-    page = many.json("Observations?$top=200&$select=phenomenonTime")
-    for _ in range(3):
-        page = many.follow(page["@iot.nextLink"])
-    link = page["@iot.nextLink"].partition("v1.1/")[2]
-    plan = many.plan(link.replace("%20", " "))
-    assert re.search(r"Index Cond: .*phenomenon_time >= ", plan), plan
-    assert not WHOLE_TABLE.search(plan)
