@@ -134,8 +134,7 @@ async def measure_requests(running: Platform, given: argparse.Namespace, only: f
     missing = max(0, given.observations - running.count())
     filled = await measure(service, fill.work, clients=fill.clients, requests=-(-missing // ROWS))
     report.stage(fill, filled)
-    if given.settle:
-        await asyncio.sleep(given.settle)
+    await asyncio.sleep(given.settle)
     if given.compare:
         await compare(running, service, region, given, report)
         return
@@ -144,8 +143,8 @@ async def measure_requests(running: Platform, given: argparse.Namespace, only: f
     among_many = [*filter(wanted, [read.stage(given.clients) for read in within()])]
     if among_many and given.servers == "local":
         add_things(running.places()["database_url"], MANY_THINGS - len(region.things))
-        for stage in among_many:
-            report.stage(stage, await run(service, stage, given.seconds))
+    for stage in among_many:
+        report.stage(stage, await run(service, stage, given.seconds))
     if not only or "mqtt" in only:
         measure_mqtt(running, region, given.messages if not given.quick else 2_000, report)
     if not only or "csv" in only:
