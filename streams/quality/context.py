@@ -23,6 +23,8 @@ def judge_window(window: Window) -> Integers:
     Rows that are not wanted get 0. A row's flags are the same in whatever larger window they are computed.
     """
     packed = np.zeros(len(window.time_us), dtype=np.int64)
+    if not len(packed):
+        return packed
     judge = _Judge(window)
     # Numbers near the end of what a float can hold give infinite differences, and these compare as they should.
     with np.errstate(over="ignore", invalid="ignore"):
