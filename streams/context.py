@@ -23,6 +23,8 @@ from streams.rulebook import RuleBook
 
 Mask = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.intp]
+Times = npt.NDArray[np.int64]
+Values = npt.NDArray[np.float64]
 
 _CONTEXT = np.int64(flags.mask(IN_CONTEXT))
 _AHEAD = np.int64(Flag.FAIL << flags.SHIFT["timing_gap"])
@@ -70,24 +72,22 @@ def _judge(rows: Rows, marks: Mask, rules: Mapping[int, RuleBook]) -> Judged:
     rows = rows[living]
     if not len(rows):
         return Judged(rows=rows, changed=rows, changed_from=rows["flag"])
-    segments = _Segments.of(rows, rules)
-    touched = _touched(rows, segments, marked, at)
+    segments = Segments.of(rows["datastream"], rules)
+    touched = np.flatnonzero(_touched(rows, segments, marked, at))
     before = rows[touched]
-    good = usable(rows["tests"], rows["value"])
-    for rules_of_segments, wanted in segments.layers(rows["time"], touched):
-        window = Window(
-            segment=segments.number, time_us=rows["time"], value=rows["value"], usable=good, wanted=wanted, rules=rules_of_segments
-        )
-        _restate(rows, segments.number, rules_of_segments, wanted, judge_window(window))
-    after = rows[touched]
-    changed = (after["candidate"] < 0) & (
-        (after["tests"] != before["tests"]) | (after["flag"] != before["flag"]) | (after["ruleset"] != before["ruleset"])
-    )
+    after = segments.judge(rows["time"], rows["value"], usable(rows["tests"], rows["value"]), touched, before)
+    rows[touched] = after
+    changed = (after["candidate"] < 0) & differs(after, before)
     return Judged(rows=rows, changed=after[changed], changed_from=before["flag"][changed])
 
 
+def differs(after: Rows, before: Rows) -> Mask:
+    """Tell which rows (n,) have another verdict than before."""
+    return (after["tests"] != before["tests"]) | (after["flag"] != before["flag"]) | (after["ruleset"] != before["ruleset"])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Segments:
+class Segments:
     """Runs of rows of one Datastream: number of each row's run (n,), and by run its place, its end and its rules."""
 
     number: Places
@@ -97,33 +97,45 @@ class _Segments:
     rules: list[RuleBook]
 
     @classmethod
-    def of(cls, rows: Rows, rules: Mapping[int, RuleBook]) -> _Segments:
-        first = np.ones(len(rows), dtype=bool)
-        first[1:] = rows["datastream"][1:] != rows["datastream"][:-1]
+    def of(cls, datastream: npt.NDArray[np.int64], rules: Mapping[int, RuleBook]) -> Segments:
+        """Find the runs in a column of Datastreams (n,)."""
+        first = np.ones(len(datastream), dtype=bool)
+        first[1:] = datastream[1:] != datastream[:-1]
         start = np.flatnonzero(first)
-        datastream = rows["datastream"][start]
+        numbers = datastream[start]
         return cls(
             number=np.cumsum(first) - 1,
             start=start,
-            end=np.append(start[1:], len(rows)),
-            datastream=datastream,
-            rules=[rules[number] for number in datastream.tolist()],
+            end=np.append(start[1:], len(datastream)),
+            datastream=numbers,
+            rules=[rules[number] for number in numbers.tolist()],
         )
 
-    def layers(self, times: npt.NDArray[np.int64], touched: Mask) -> Iterator[tuple[list[Rules], Mask]]:
-        """Give the rules of the segments and the touched rows (n,) that they judge: mostly all of them by the main rules."""
-        left = touched
+    def judge(self, time: Times, value: Values, good: Mask, wanted: Places, rows: Rows) -> Rows:
+        """Judge `rows` (m,), which stand at the places `wanted` (m,) of the columns (n,); gives them with their verdicts."""
+        judged = rows.copy()
+        for rules, mine in self.layers(time[wanted], self.number[wanted]):
+            mask = np.zeros(len(time), dtype=bool)
+            mask[wanted[mine]] = True
+            window = Window(segment=self.number, time_us=time, value=value, usable=good, wanted=mask, rules=rules)
+            verdicts = judge_window(window)[wanted[mine]]
+            judged[mine] = _restated(judged[mine], self.number[wanted[mine]], rules, verdicts)
+        return judged
+
+    def layers(self, times: Times, runs: Places) -> Iterator[tuple[list[Rules], Mask]]:
+        """Give rules by run, and which of the rows (m,) of these times and runs they judge: mostly all, by the main rules."""
+        left = np.ones(len(times), dtype=bool)
         for depth in range(max(len(book.spans) for book in self.rules), 0, -1):
             # The last of a book's spans first: it holds where two meet.
             spans = [book.spans[depth - 1] if len(book.spans) >= depth else (0, -1, book.main) for book in self.rules]
-            first, last = (np.array([span[end] for span in spans], dtype=np.int64)[self.number] for end in (0, 1))
+            first, last = (np.array([span[end] for span in spans], dtype=np.int64)[runs] for end in (0, 1))
             mine = left & (first <= times) & (times <= last)
             yield [span[2] for span in spans], mine
-            left = left & ~mine
+            left &= ~mine
         yield [book.main for book in self.rules], left
 
 
-def _touched(rows: Rows, segments: _Segments, marked: Rows, at: Places) -> Mask:
+def _touched(rows: Rows, segments: Segments, marked: Rows, at: Places) -> Mask:
     """Tell which rows look at a marked one: those before it by their tests' rows ahead, those behind it by rows and by seconds."""
     run = np.searchsorted(segments.datastream, marked["datastream"])
     there = run < len(segments.datastream)
@@ -152,12 +164,10 @@ def usable(tests: npt.NDArray[np.int64], values: npt.NDArray[np.float64]) -> Mas
     return ~np.logical_or.reduce(failed) & ~np.isnan(values)
 
 
-def _restate(rows: Rows, segment: Places, rules: Sequence[Rules], wanted: Mask, verdicts: npt.NDArray[np.int64]) -> None:
+def _restated(rows: Rows, runs: Places, rules: Sequence[Rules], verdicts: npt.NDArray[np.int64]) -> Rows:
     alone = rows["tests"] & ~_CONTEXT | np.where(rows["ahead"], _AHEAD, 0)
-    tests = flags.merge(alone, verdicts)[wanted]
-    run = segment[wanted]
+    rows["tests"] = flags.merge(alone, verdicts)
     mandatory = np.array([flags.mask(r.mandatory) for r in rules], dtype=np.int64)
-    versions = np.array([r.version for r in rules], dtype=np.int32)
-    rows["flag"][wanted] = flags.aggregate_flag(tests, rows["missing"][wanted], mandatory[run])
-    rows["tests"][wanted] = tests
-    rows["ruleset"][wanted] = versions[run]
+    rows["flag"] = flags.aggregate_flag(rows["tests"], rows["missing"], mandatory[runs])
+    rows["ruleset"] = np.array([r.version for r in rules], dtype=np.int32)[runs]
+    return rows

@@ -5,9 +5,9 @@ What holds among rows of the same key only the database decides; Datastreams wit
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,12 +18,13 @@ from streams.candidate import Candidate
 from streams.judge import AHEAD_MASK, RULESET_VERSION, judge
 from streams.queries import query
 from streams.rejudge import Connection, Key, Span
-from streams.rows import Rows
+from streams.rows import ROW, Rows
 from streams.rulebook import RuleBook
-from streams.tails import Tails, segments
+from streams.tails import Tail, Tails, segments
 
 _SECOND_US = 1_000_000
 _FAR_BACK = 4  # times the tests' history: what is newer than that is read up to the end and remembered
+NO_TAIL = Tail(np.empty(0, np.int64), np.empty(0), np.empty(0, np.bool_), b"", all_there=True, written=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,72 +47,130 @@ async def judge_new(
     """Judge new readings; the caller holds the locks of their Datastreams."""
     flags, tests = judge(candidates, future_s)
     rulesets = np.array([c.channel.rules.version if c.channel.rules else RULESET_VERSION for c in candidates], dtype=np.int32)
-    rules = {c.channel.datastream_id: c.channel.rules for c in candidates if c.channel.rules is not None}
-    if not rules:
+    books = {c.channel.datastream_id: c.channel.rules for c in candidates if c.channel.rules is not None}
+    if not books:
         return Verdicts(flags=flags, tests=tests, rulesets=rulesets)
     new = table.of_candidates(candidates, tests, tests & AHEAD_MASK != 0)
     new = new[np.array([c.channel.rules is not None for c in candidates], dtype=bool)]
-    surroundings = await _surroundings(connection, new, rules, future_s, tails)
-    stored = surroundings.rows
-    contested = context.contested(stored, new)
-    disputed_rows, disputed = np.isin(stored["datastream"], contested), np.isin(new["datastream"], contested)
-    judged = context.judge_around(stored[~disputed_rows], new[~disputed], rules)
-    mine = judged.rows[judged.rows["candidate"] >= 0]
+    work = Work(books, future_s, tails)
+    await work.judge(connection, new[table.order(new)])
+    mine = np.concatenate([table.empty(), *work.judged])
     flags[mine["candidate"]], tests[mine["candidate"]], rulesets[mine["candidate"]] = mine["flag"], mine["tests"], mine["ruleset"]
-    if tails is not None:
-        tails.forget(contested.tolist())
-        surroundings.remember(tails, judged.rows, rules)
-    again: defaultdict[int, list[int]] = defaultdict(list)
-    for row in new[disputed]:
-        again[int(row["datastream"])].append(int(row["time"]))
     return Verdicts(
-        flags=flags, tests=tests, rulesets=rulesets, changed=judged.changed, changed_from=judged.changed_from, rules=rules,
-        again=again, stored=frozenset(rejudge.keys(stored[disputed_rows])),
+        flags=flags, tests=tests, rulesets=rulesets, rules=books, again=work.again, stored=frozenset(work.stored),
+        changed=np.concatenate([table.empty(), *work.changed]),
+        changed_from=np.concatenate([table.empty()["flag"], *work.changed_from]),
     )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Surroundings:
-    """Stored rows around new ones; `complete` tells of Datastreams whose rows reach the end, and whether they are all there are."""
+class Work:
+    """Judging of one batch: what comes in order by remembered rows, all else by rows read from the database."""
 
-    rows: Rows
-    complete: Mapping[int, bool]
-    writer: int
+    def __init__(self, books: Mapping[int, RuleBook], future_s: float, tails: Tails | None) -> None:
+        self._books = books
+        self._future_s = future_s
+        self._tails = tails
+        self._writer = 0
+        self.judged: list[Rows] = []
+        self.changed: list[Rows] = []
+        self.changed_from: list[npt.NDArray[np.int8]] = []
+        self.again: dict[int, list[int]] = {}
+        self.stored: set[Key] = set()
 
-    def remember(self, tails: Tails, rows: Rows, rules: Mapping[int, RuleBook]) -> None:
-        for number, mine in segments(rows).items():
-            if number in self.complete:
-                tails.keep(number, mine, self.writer, rules[number], whole=self.complete[number])
+    async def judge(self, connection: Connection, new: Rows) -> None:
+        """Judge sorted new rows."""
+        cursor = await connection.execute(query("last_writers"), {"ids": sorted(self._books)})
+        found = await cursor.fetchall()
+        there = {row[0]: row[1:4] for row in found if row[0] is not None}
+        self._writer = found[0][4]
+        doubled = set(new["datastream"][table.repeats(new)].tolist())
+        ordered: list[tuple[Tail | None, Rows]] = []
+        others: list[Rows] = []
+        for number, mine in segments(new):
+            tail = None
+            if self._tails is not None and number in there:
+                tail = self._tails.find(number, there[number][0], int(mine["time"][0]), self._books[number])
+            if number not in doubled and (tail is not None or number not in there):
+                ordered.append((tail, mine))
             else:
-                tails.forget([number])
+                others.append(mine)
+        if ordered:
+            self._append(ordered)
+        if others:
+            await self._read_around(connection, np.concatenate(others), there)
+
+    def _append(self, ordered: Sequence[tuple[Tail | None, Rows]]) -> None:
+        """Judge rows that come behind all others of their Datastreams."""
+        tails = [tail or NO_TAIL for tail, _ in ordered]
+        news = [mine for _, mine in ordered]
+        old, count = np.array([len(tail.time) for tail in tails]), np.array([len(mine) for mine in news])
+        held = np.array([len(tail.last) // ROW.itemsize for tail in tails])
+        # Records are joined as bytes: numpy looks at every field of every piece.
+        rows = table.from_bytes(part for tail, mine in zip(tails, news, strict=True) for part in (tail.last, mine.tobytes()))
+        good = context.usable(rows["tests"], rows["value"])
+        ends = np.cumsum(old + count)
+        # Of each run the last of the old rows and all new ones are judged.
+        starts = ends - count - held
+        wanted = np.repeat(starts - (np.cumsum(held + count) - held - count), held + count) + np.arange(len(rows))
+        time = _column([tail.time for tail in tails], [mine["time"] for mine in news])
+        value = _column([tail.value for tail in tails], [mine["value"] for mine in news])
+        usable = np.zeros(len(time), dtype=bool)
+        old_places: npt.NDArray[np.intp] = np.repeat(ends - count - np.cumsum(old), old) + np.arange(int(old.sum()))
+        usable[old_places] = np.concatenate([tail.usable for tail in tails])
+        usable[wanted] = good
+        numbers = np.repeat([int(mine["datastream"][0]) for mine in news], old + count)
+        after = context.Segments.of(numbers, self._books).judge(time, value, usable, wanted, rows)
+        self._take(after, rows)
+        records = table.to_bytes(after)
+        for place, (number, end, behind) in enumerate(
+            zip(numbers[ends - 1].tolist(), ends.tolist(), np.cumsum(held + count).tolist(), strict=True)
+        ):
+            span = slice(end - int(old[place] + count[place]), end)
+            first = max(behind - self._books[number].ahead_rows, behind - int(held[place] + count[place]))
+            last = records[first * ROW.itemsize : behind * ROW.itemsize]
+            whole = ordered[place][0] is None or tails[place].all_there
+            self._keep(number, Tail(time[span].copy(), value[span].copy(), usable[span].copy(), last, whole, self._writer))
+
+    async def _read_around(self, connection: Connection, new: Rows, there: Mapping[int, Sequence[int]]) -> None:
+        """Judge rows among those that the database has around them."""
+        spans: dict[int, list[Span]] = {}
+        to_the_end: set[int] = set()
+        for number, mine in segments(new):
+            book = self._books[number]
+            spans[number] = rejudge.spans_of(mine["time"].tolist(), book)
+            first_us, last_us = int(mine["time"][0]), there[number][2] if number in there else 0
+            if len(spans[number]) == 1 and first_us >= last_us - _FAR_BACK * int(book.history_s * _SECOND_US):
+                spans[number] = [(first_us, max(spans[number][0][1], last_us))]
+                to_the_end.add(number)
+        stored = await rejudge.load(connection, spans, self._books, self._future_s)
+        contested = context.contested(stored, new)
+        disputed, undecided = np.isin(stored["datastream"], contested), np.isin(new["datastream"], contested)
+        for row in new[undecided]:
+            self.again.setdefault(int(row["datastream"]), []).append(int(row["time"]))
+        self.stored.update(rejudge.keys(stored[disputed]))
+        judged = context.judge_around(stored[~disputed], new[~undecided], self._books)
+        self.judged.append(judged.rows[judged.rows["candidate"] >= 0])
+        self.changed.append(judged.changed)
+        self.changed_from.append(judged.changed_from)
+        if self._tails is not None:
+            self._tails.forget(spans.keys())
+        for number, mine in segments(judged.rows):
+            if number in to_the_end:
+                good = context.usable(mine["tests"], mine["value"])
+                whole = number not in there or int(mine["time"][0]) <= there[number][1]
+                last = table.to_bytes(mine[max(0, len(mine) - self._books[number].ahead_rows) :])
+                self._keep(number, Tail(mine["time"].copy(), mine["value"].copy(), good, last, whole, self._writer))
+
+    def _take(self, after: Rows, before: Rows) -> None:
+        self.judged.append(after[after["candidate"] >= 0])
+        changed = (after["candidate"] < 0) & context.differs(after, before)
+        self.changed.append(after[changed])
+        self.changed_from.append(before["flag"][changed])
+
+    def _keep(self, number: int, tail: Tail) -> None:
+        if self._tails is not None:
+            self._tails.keep(number, tail, self._books[number])
 
 
-async def _surroundings(
-    connection: Connection, new: Rows, rules: Mapping[int, RuleBook], future_s: float, tails: Tails | None
-) -> _Surroundings:
-    cursor = await connection.execute(query("last_writers"), {"ids": sorted(rules)})
-    found = await cursor.fetchall()
-    there = {row[0]: row[1:4] for row in found if row[0] is not None}
-    parts: list[Rows] = []
-    spans: dict[int, list[Span]] = {}
-    complete: dict[int, bool] = {}
-    for number, mine in segments(new[table.order(new)]).items():
-        if number not in there:
-            complete[number] = True  # its first readings
-            continue
-        written, _, last_us = there[number]
-        first_us = int(mine["time"][0])
-        tail = tails.find(number, written, first_us, rules[number]) if tails is not None else None
-        if tail is not None:
-            parts.append(tail.rows)
-            complete[number] = tail.whole
-            continue
-        spans[number] = rejudge.spans_of(mine["time"].tolist(), rules[number])
-        if len(spans[number]) == 1 and first_us >= last_us - _FAR_BACK * int(rules[number].history_s * _SECOND_US):
-            spans[number] = [(first_us, max(spans[number][0][1], last_us))]
-            complete[number] = False
-    loaded = await rejudge.load(connection, spans, rules, future_s)
-    for number, mine in segments(loaded[~loaded["deleted"]]).items():
-        if number in complete:
-            complete[number] = int(mine["time"][0]) <= there[number][1]
-    return _Surroundings(rows=np.concatenate([*parts, loaded]), complete=complete, writer=found[0][4])
+def _column(old: Sequence[npt.NDArray[Any]], new: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    return np.concatenate([part for pair in zip(old, new, strict=True) for part in pair])

@@ -123,7 +123,7 @@ def judge_rows(rows: Rows, wanted: npt.NDArray[np.bool_], channels: Mapping[int,
     """Judge the wanted of a group's rows (sorted); gives those whose verdict changes, as they were and as they are."""
     after = rows.copy()
     good = rows[usable(rows["tests"], rows["value"])]
-    stations = segments(good)
+    stations = dict(segments(good))
     for number in np.unique(rows["datastream"][wanted]).tolist():
         channel = channels[number]
         rules = channel.rules

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -62,6 +62,18 @@ def of_records(records: Sequence[tuple[Any, ...]]) -> Rows:
     rows = np.array([(*record, -1) for record in records], dtype=ROW)
     rows = rows[order(rows)]
     return rows[~repeats(rows)]
+
+
+def to_bytes(rows: Rows) -> bytes:
+    """Give rows, as they will be stored, for keeping."""
+    kept = rows.copy()
+    kept["candidate"] = -1
+    return kept.tobytes()
+
+
+def from_bytes(parts: Iterable[bytes]) -> Rows:
+    """Join rows that were kept as bytes."""
+    return np.frombuffer(b"".join(parts), dtype=ROW)
 
 
 def order(rows: Rows) -> npt.NDArray[np.intp]:

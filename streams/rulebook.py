@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from streams.quality.rules import Neighbour, Rules
 
@@ -16,6 +16,9 @@ class RuleBook:
 
     main: Rules
     spans: tuple[tuple[int, int, Rules], ...] = ()
+    history_s: float = field(init=False)  # how far back in seconds, and in rows, and ahead in rows any of the rules look
+    history_rows: int = field(init=False)
+    ahead_rows: int = field(init=False)
 
     @property
     def version(self) -> int:
@@ -32,21 +35,8 @@ class RuleBook:
         """Tests that must have run for flag 1, outside all spans."""
         return self.main.mandatory
 
-    @property
-    def history_s(self) -> float:
-        """How far back in seconds any of the rules look."""
-        return max(rules.history_s for rules in self._all)
-
-    @property
-    def history_rows(self) -> int:
-        """How many rows back any of the rules look."""
-        return max(rules.history_rows for rules in self._all)
-
-    @property
-    def ahead_rows(self) -> int:
-        """How many rows ahead any of the rules look."""
-        return max(rules.ahead_rows for rules in self._all)
-
-    @property
-    def _all(self) -> tuple[Rules, ...]:
-        return (self.main, *(rules for _, _, rules in self.spans))
+    def __post_init__(self) -> None:
+        """Find how far any of the rules look."""
+        every = (self.main, *(rules for _, _, rules in self.spans))
+        for name in ("history_s", "history_rows", "ahead_rows"):
+            object.__setattr__(self, name, max(getattr(rules, name) for rules in every))

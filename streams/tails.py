@@ -1,11 +1,11 @@
-"""The newest rows of Datastreams, remembered from batch to batch: in steady state judging in context reads nothing.
+"""The newest rows of Datastreams, remembered from batch to batch: readings that come in order are judged without reading any.
 
 What is remembered holds while nobody else wrote to the Datastream, which `datastream_summary.written` tells under its lock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator
 
 import msgspec
 import numpy as np
@@ -14,51 +14,53 @@ import numpy.typing as npt
 from streams.rows import Rows
 from streams.rulebook import RuleBook
 
-MOST_ROWS = 500_000  # about 30 MB
-_SPARE = 1.25  # of the tests' history: readings come a little late
+MOST_ROWS = 1_500_000  # about 30 MB
+_SPARE = 1.5  # of what the tests need: rows are cut off now and then, not at each batch
 _SPARE_ROWS = 16
 _SECOND_US = 1_000_000
 
 
 class Tail(msgspec.Struct, frozen=True):
-    """Newest rows without holes; `whole`: there are no others. `written`: the transaction after which they are so."""
+    """Newest living rows (n,) without holes, as context; `last`: those at the end whose verdicts are still open, as bytes of `ROW`.
 
-    rows: Rows
-    whole: bool
+    `all_there`: there are no older rows. `written`: the transaction after which they are so.
+    """
+
+    time: npt.NDArray[np.int64]
+    value: npt.NDArray[np.float64]
+    usable: npt.NDArray[np.bool_]
+    last: bytes
+    all_there: bool
     written: int
 
 
 class Tails:
-    """Tails by Datastream, those longest unused are forgotten first."""
+    """Tails by Datastream; those longest unused are forgotten first."""
 
     def __init__(self, most_rows: int = MOST_ROWS) -> None:
         self._tails: dict[int, Tail] = {}
         self._most = most_rows
         self._rows = 0
 
-    def find(self, number: int, written: int | None, first_us: int, rules: RuleBook) -> Tail | None:
-        """Give what is remembered, if it still holds and goes far enough back for a reading of `first_us`."""
+    def find(self, number: int, written: int | None, first_us: int, book: RuleBook) -> Tail | None:
+        """Give what is remembered, if it still holds, ends before a reading of `first_us`, and goes far enough back for it."""
         tail = self._tails.get(number)
-        if tail is None or tail.written != written:
+        if tail is None or tail.written != written or tail.time[-1] >= first_us:
             return None
-        if tail.whole:
+        if tail.all_there:
             return tail
-        times: npt.NDArray[np.int64] = tail.rows["time"]
-        touched = int(np.count_nonzero(times < first_us)) - rules.ahead_rows
-        reaches = touched >= rules.history_rows and times[0] <= times[touched] - rules.history_s * _SECOND_US
+        open_row = len(tail.time) - book.ahead_rows  # the first whose verdict is still open
+        reaches = open_row >= book.history_rows and tail.time[0] <= tail.time[open_row] - book.history_s * _SECOND_US
         return tail if reaches else None
 
-    def keep(self, number: int, rows: Rows, written: int, rules: RuleBook, *, whole: bool) -> None:
-        """Remember the rows of a Datastream up to its last."""
+    def keep(self, number: int, tail: Tail, book: RuleBook) -> None:
+        """Remember the rows of a Datastream up to its last, cut to what its tests need."""
         self.forget([number])
-        times: npt.NDArray[np.int64] = rows["time"]
-        since = times[-1] - int(rules.history_s * _SPARE * _SECOND_US)
-        first = int(np.count_nonzero(times < since))
-        first = max(0, min(first, len(rows) - rules.history_rows - 2 * rules.ahead_rows - _SPARE_ROWS))
-        kept = rows[first:].copy()
-        kept["candidate"] = -1
-        self._tails[number] = Tail(kept, whole and first == 0, written)
-        self._rows += len(kept)
+        history, rows = book.history_s * _SPARE * _SECOND_US, book.history_rows + book.ahead_rows + _SPARE_ROWS
+        if len(tail.time) > 2 * rows and tail.time[0] < tail.time[-1] - 2 * history:
+            tail = _cut(tail, int(np.count_nonzero(tail.time < tail.time[-1] - history)), rows)
+        self._tails[number] = tail
+        self._rows += len(tail.time)
         while self._rows > self._most and len(self._tails) > 1:
             self.forget([next(iter(self._tails))])
 
@@ -66,7 +68,7 @@ class Tails:
         """Forget Datastreams."""
         for number in numbers:
             tail = self._tails.pop(number, None)
-            self._rows -= 0 if tail is None else len(tail.rows)
+            self._rows -= 0 if tail is None else len(tail.time)
 
     def clear(self) -> None:
         """Forget all."""
@@ -74,7 +76,17 @@ class Tails:
         self._rows = 0
 
 
-def segments(rows: Rows) -> Mapping[int, Rows]:
+def _cut(tail: Tail, old: int, rows: int) -> Tail:
+    first = max(0, min(old, len(tail.time) - rows))
+    # Copies: a view would hold the whole batch in memory.
+    return Tail(
+        tail.time[first:].copy(), tail.value[first:].copy(), tail.usable[first:].copy(), tail.last,
+        tail.all_there and first == 0, tail.written,
+    )  # fmt: skip
+
+
+def segments(rows: Rows) -> Iterator[tuple[int, Rows]]:
     """Cut sorted rows by Datastream."""
-    numbers, starts = np.unique(rows["datastream"], return_index=True)
-    return dict(zip(numbers.tolist(), np.split(rows, starts[1:]), strict=True)) if len(rows) else {}
+    if len(rows):
+        numbers, starts = np.unique(rows["datastream"], return_index=True)
+        yield from zip(numbers.tolist(), np.split(rows, starts[1:]), strict=True)
