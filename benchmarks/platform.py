@@ -59,14 +59,14 @@ class Platform:
         """How many Observations are visible."""
         return self.http.get("v1.1/Observations?$count=true&$top=0").json()["@iot.count"]
 
-    def register(self, devices: range) -> None:
-        """Make the benchmark's devices, as a device owner would."""
+    def register(self, devices: range, quality: dict[str, Any] | None = None) -> None:
+        """Make the benchmark's devices, as a device owner would; `quality` are the tests in context of all their channels."""
         for device in devices:
             body = {
                 "name": f"bench {device}", "description": "benchmark", "properties": {"device": f"bench-{device}"},
                 "Locations": [{"name": "x", "description": "x", "encodingType": "application/geo+json",
                                "location": {"type": "Point", "coordinates": [9.4, 54.8]}}],
-                "Datastreams": [_datastream(channel) for channel in range(CHANNELS)],
+                "Datastreams": [_datastream(channel, quality or {}) for channel in range(CHANNELS)],
             }  # fmt: skip
             self.http.post("v1.1/Things", json=body).raise_for_status()
 
@@ -86,11 +86,12 @@ class Platform:
         return used
 
 
-def _datastream(channel: int) -> dict[str, Any]:
+def _datastream(channel: int, quality: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": f"c{channel}", "description": "benchmark", "observationType": "http://www.opengis.net/def/observationType/OGC-OM/2.0/OM_Measurement",
         "unitOfMeasurement": {"name": "degree Celsius", "symbol": "°C", "definition": "Cel"},
-        "properties": {"channel": f"c{channel}", "fail_span": [-50, 60], "suspect_span": [-30, 45]},
+        "properties": {"channel": f"c{channel}", "fail_span": [-50, 60], "suspect_span": [-30, 45], "interval_s": 1,
+                       "quality": quality},
         "Sensor": {"name": "bench", "description": "bench", "encodingType": "text/html", "metadata": "x"},
         "ObservedProperty": {"name": "bench", "definition": "urn:bench", "description": "bench"},
     }  # fmt: skip

@@ -30,19 +30,34 @@ from benchmarks.load import Spec
 from benchmarks.platform import CHANNELS, Platform, platform
 
 DEVICES = range(100)
+JUDGED = range(100, 200)  # devices whose readings all tests in context judge
+# One reading a second; the long windows hold 60 readings, as 6 h do at a station that reports every 6 minutes. The readings pass:
+# as with good data, few verdicts change afterwards.
+QUALITY = {
+    "timing_gap": {"suspect_intervals": 2, "fail_intervals": 6},
+    "climatology": {"low": [-50] * 12, "high": [60] * 12},
+    "spike": {"suspect": 1_000},
+    "rate_of_change": {"suspect_per_h": 1e9},
+    "flat_line": {"suspect_h": 30 / 3600, "fail_h": 60 / 3600},
+    "attenuated_signal": {"window_h": 60 / 3600, "suspect": 0.001},
+    "hampel": {"readings": 7, "suspect": 1_000},
+    "counter_reset": {"tolerance": 1_000},
+    "duplicate": True,
+}
 ASKED = {
     "one reading per message": 3_000,
     "100 readings per message": 40_000,
+    "100 per message, all tests in context": 30_000,
 }
 Figures = dict[str, Any]
 
 
-def load(running: Platform, *, epoch: int, readings: int, messages: int, rate: float = 0) -> Figures:
+def load(running: Platform, *, epoch: int, readings: int, messages: int, rate: float = 0, devices: range = DEVICES) -> Figures:
     """Publish from a process of its own and wait until everything has its receipt; figures of the run."""
     user, password = running.publisher()
     start = datetime.now(UTC).replace(microsecond=0) - timedelta(days=20) + timedelta(hours=12 * epoch)
     spec = Spec(
-        host="127.0.0.1", port=running.mqtt_port, user=user, password=password, devices=list(DEVICES), channels=CHANNELS,
+        host="127.0.0.1", port=running.mqtt_port, user=user, password=password, devices=list(devices), channels=CHANNELS,
         messages=messages, readings=readings, epoch=epoch, start=start.isoformat(), rate=rate,
     )  # fmt: skip
     before, used = running.count(), running.usage()
@@ -125,6 +140,11 @@ def run(*, quick: bool, soak_s: float) -> Figures:
         load(running, epoch=1, readings=1, messages=2_000)  # warm
         figures["rates"]["one reading per message"] = load(running, epoch=2, readings=1, messages=60_000 // scale)
         figures["rates"]["100 readings per message"] = load(running, epoch=3, readings=100, messages=10_000 // scale)
+        running.register(JUDGED, QUALITY)
+        load(running, epoch=4, readings=100, messages=1_000 // scale, devices=JUDGED)  # warm
+        figures["rates"]["100 per message, all tests in context"] = load(
+            running, epoch=5, readings=100, messages=10_000 // scale, devices=JUDGED
+        )
         with background(running, epoch=50, rate=200, seconds=600):
             figures["latency_ms"] = asdict(measure_latency(running, probes=200 // scale))
             figures["restart_s"] = {

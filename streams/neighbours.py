@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 PAUSE_S = 5.0
 SETTLE = timedelta(seconds=10)  # the other stations report too: judging once is better than judging at each of them
-MOST_SLOTS = 96  # quarter hours in one transaction
+MOST_SLOTS = 2_000  # quarter hours in one transaction, times Datastreams: bounds memory and how long writers wait
 LOCK_SPACE = 1_091  # of pg_advisory_xact_lock: groups of neighbours
 
 _SLOT_US, _SECOND_US = 900_000_000, 1_000_000
@@ -88,7 +88,7 @@ async def judge_group(connection: Connection, group: int, limits: StoreLimits) -
         return 0
     cursor = await connection.execute(query("lock_group"), {"property": group})  # first: writers hold it when they queue
     numbers = [row[0] for row in await cursor.fetchall()]
-    cursor = await connection.execute(query("take_slots"), {"property": group, "most": MOST_SLOTS})
+    cursor = await connection.execute(query("take_slots"), {"property": group, "most": max(1, MOST_SLOTS // max(1, len(numbers)))})
     slots = sorted(row[0] for row in await cursor.fetchall())
     channels = await channels_by_id(connection, numbers)
     looking = {n: c for n, c in channels.items() if c.rules is not None and c.rules.neighbour is not None}
