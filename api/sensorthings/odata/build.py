@@ -31,13 +31,17 @@ class Abilities:
 
 @dataclass(slots=True, kw_only=True)
 class Build:
-    """One statement under construction. `bounded`: an id's day was used as a bound, which `unbounded` forbids."""
+    """One statement under construction. `bounded`: an id's day was used as a bound, which `unbounded` forbids.
+
+    `as_of` is the slot of the instant whose knowledge is asked for.
+    """
 
     wire: Wire
     limits: Limits
     access: Access
     abilities: Abilities
     unbounded: bool = False
+    as_of: int | None = None
     bounded: bool = False
     _numbers: itertools.count[int] = field(default_factory=itertools.count)
 
@@ -56,6 +60,13 @@ class Build:
     def constant(self, text: str, cast: sql.SQL) -> Composable:
         """Give a value that belongs to the request's shape, bound like any other."""
         return cast.format(Parameter(text))
+
+    def rows(self, entity: EntitySet) -> Composable:
+        """Give where the rows of the collection or entity that is asked for come from."""
+        if self.as_of is None or entity.day_column is None:
+            return view(entity.table)
+        known = sql.Identifier("read", f"known_{entity.table}")
+        return sql.SQL("{}({}::timestamptz)").format(known, Parameter(self.as_of))
 
     def visible(self, entity: EntitySet, alias: str) -> list[Composable]:
         """Give the condition under which the asking person may see a row, if there is one."""

@@ -33,7 +33,10 @@ def compile_request(
     `unbounded` leaves out the bound by the day of an Observation's id, for one that was moved to another day.
     """
     build = Build(wire=wire, limits=limits, access=access, abilities=abilities, unbounded=unbounded)
+    build.as_of = request.options.as_of
     found = resource(request.steps, wire.id_names)
+    if build.as_of is not None:
+        _check_as_of(found, request.options)
     compiler = _Compiler(build, request, found)
     query, sources = rendered(compiler.statement())
     return Statement(
@@ -175,7 +178,8 @@ class _Compiler:
 
     def _from_row(self, text: Composable, row: Row, inner: str, joins: list[Composable]) -> Composable:
         stages = self._resource.stages
-        source = single(stages[-1].entity, row, inner, meant(self._build, stages, inner))
+        entity = stages[-1].entity
+        source = single(entity, row, inner, meant(self._build, stages, inner), self._build.rows(entity))
         return sql.SQL("SELECT {} FROM {}").format(text, sql.SQL(" ").join([source, *joins]))
 
 
@@ -194,3 +198,11 @@ def _refuse_collection_options(options: Options) -> None:
     for name, used in given.items():
         if used:
             raise MalformedQueryError(name, None, "applies to collections only")
+
+
+def _check_as_of(found: Resource, options: Options) -> None:
+    *before, last = found.stages
+    if last.entity.day_column is None or any(stage.entity.day_column is not None for stage in before):
+        raise MalformedQueryError("as_of", None, "is for Observations: collections of them, and one by its id")
+    if options.apply is not None or options.expand:
+        raise MalformedQueryError("as_of", None, f"does not go with {'$apply' if options.apply else '$expand'}")

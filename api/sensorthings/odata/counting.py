@@ -43,7 +43,7 @@ def count(build: Build, counted: Counted) -> Composable:
             return sql.SQL("({})::text").format(found)
     alias = build.alias()
     template = sql.SQL("(SELECT count(*) FROM {} {} WHERE {})::text")
-    return template.format(view(counted.entity.table), sql.Identifier(alias), _all(build, counted, alias))
+    return template.format(build.rows(counted.entity), sql.Identifier(alias), _all(build, counted, alias))
 
 
 def _all(build: Build, counted: Counted, alias: str) -> Composable:

@@ -8,7 +8,7 @@ import io
 from psycopg import sql
 from psycopg.sql import Composable
 
-from api.sensorthings.odata.build import Build, conjunction, view
+from api.sensorthings.odata.build import Build, conjunction
 from api.sensorthings.odata.conditions import Conditions
 from api.sensorthings.odata.errors import MalformedQueryError
 from api.sensorthings.odata.formats import cells
@@ -95,7 +95,7 @@ class Distinct:
             item=item,
             keys=sql.SQL("").join([sql.SQL(", {}").format(key) for key in keys]),
             names=sql.SQL(", ").join(names),
-            source=view(collection.entity.table),
+            source=build.rows(collection.entity),
             inner=sql.Identifier(inner),
             met=conjunction(conditions),
             row=sql.Identifier(row.alias),

@@ -16,6 +16,7 @@ from api.sensorthings.odata.errors import LimitExceededError, MalformedQueryErro
 from api.sensorthings.odata.expressions import ExpressionParser
 from api.sensorthings.odata.lexer import TokenKind
 from api.sensorthings.odata.limits import Budget
+from api.sensorthings.odata.literals import value_of
 from api.sensorthings.odata.syntax import Expand, Options, OrderItem, Parsed, Path, ResultFormat
 
 OPTIONS = ("$filter", "$orderby", "$select", "$expand", "$top", "$skip", "$count", "$resultformat", "$skiptoken", "$apply")
@@ -28,6 +29,7 @@ class _Draft:
 
     given: dict[str, Any] = field(default_factory=dict[str, Any])
     link: list[str] = field(default_factory=list[str])
+    texts: dict[str, str] = field(default_factory=dict[str, str])  # as they were given
 
 
 class OptionsParser:
@@ -54,10 +56,16 @@ class OptionsParser:
         """Read the value of one option up to `;`, `)` or the end."""
         option = name.lower()
         if option in self._draft.given:
+            # pygeoapi appends its $expand to links that have it already.
+            if option == "$expand" and self._draft.texts.get(option) == cursor.text and self._depth == 0:
+                while cursor.token.kind is not TokenKind.END:
+                    cursor.take()
+                return
             raise MalformedQueryError(name, None, "given twice")
         if option not in self._readers:
             raise MalformedQueryError(name, None, f"unknown option here; there are {', '.join(self._readers)}")
         start = cursor.token.start
+        self._draft.texts[option] = cursor.text
         self._draft.given[option] = self._readers[option](cursor)
         if option != "$skip":
             self._draft.link.append(f"{option}={quote(cursor.text[start : cursor.consumed], safe=_PLAIN)}")
@@ -68,6 +76,19 @@ class OptionsParser:
             raise MalformedQueryError("$skiptoken", None, "given twice")
         slots = tuple(None if key is None else self._budget.slot(key) for key in _decoded(text))
         self._draft.given["$skiptoken"] = slots
+
+    def add_as_of(self, text: str) -> None:
+        """Read the instant whose knowledge is asked for."""
+        if "as_of" in self._draft.given:
+            raise MalformedQueryError("as_of", None, "given twice")
+        cursor = Cursor(text, "as_of")
+        if cursor.token.kind not in (TokenKind.TIME, TokenKind.DATE):
+            raise cursor.unexpected("a time such as 2026-01-01T00:00:00Z")
+        token = cursor.take()
+        cursor.expect_end("the end")
+        _, (instant,) = value_of(token, "as_of")
+        self._draft.given["as_of"] = self._budget.slot(instant)
+        self._draft.link.append(f"as_of={quote(instant, safe=_PLAIN)}")
 
     def finish(self) -> Options:
         """Give the options that were read."""
@@ -86,6 +107,7 @@ class OptionsParser:
             link=self._budget.slot(link),
             format=given.get("$resultformat"),
             apply=given.get("$apply"),
+            as_of=given.get("as_of"),
         )
 
     def _orderby(self, cursor: Cursor) -> tuple[OrderItem, ...]:
@@ -165,26 +187,32 @@ _PLAIN = "$(),;=:/'@*-._~"
 
 
 def merged(items: tuple[Expand, ...], new: Expand, where: str, budget: Budget) -> tuple[Expand, ...]:
-    """Add an item; `A/B,A/C` is one A with both."""
+    """Add an item; `A/B,A/C` is one A with both, and `A($top=1),A/B` one with the options of the first."""
     for index, item in enumerate(items):
         if item.name.lower() != new.name.lower():
             continue
-        only_paths = item.options == Options(expand=item.options.expand, link=item.options.link)
-        if not only_paths or not new.options.expand:
+        own, path = (item.options, new.options) if _leads_on(new.options) else (new.options, item.options)
+        if not _leads_on(path):
             raise MalformedQueryError(where, new.position, f"{new.name} is expanded twice")
         inner = item.options.expand
         for child in new.options.expand:
             inner = merged(inner, child, where, budget)
-        both = replace(item.options, expand=inner, link=budget.slot(_joined(item.options, new.options, budget)))
+        both = replace(own, expand=inner, link=budget.slot(_joined(own, item.options, new.options, budget)))
         return (*items[:index], replace(item, options=both), *items[index + 1 :])
     return (*items, new)
 
 
-def _joined(first: Options, second: Options, budget: Budget) -> str:
-    texts = [budget.values[o.link].rstrip("&").removeprefix("$expand=") for o in (first, second) if o.link is not None]
-    return f"$expand={','.join(text for text in texts if text)}&"
+def _leads_on(options: Options) -> bool:
+    """Whether nothing is asked of the item itself: it is on the path to another one."""
+    return bool(options.expand) and options == Options(expand=options.expand, link=options.link)
 
 
+def _joined(own: Options, first: Options, second: Options, budget: Budget) -> str:
+    texts = {id(o): budget.values[o.link].split("&") if o.link is not None else [] for o in (own, first, second)}
+    mark = "$expand="
+    others = [part + "&" for part in texts[id(own)] if part and not part.startswith(mark)]
+    inner = [part.removeprefix(mark) for o in (first, second) for part in texts[id(o)] if part.startswith(mark)]
+    return f"{''.join(others)}{mark}{','.join(inner)}&"
 def _expand_link(item: Expand, budget: Budget) -> str:
     inner = budget.values[item.options.link] if item.options.link is not None else ""
     options = inner.rstrip("&").replace("&", ";")

@@ -258,7 +258,7 @@ class Pages:
         template = sql.SQL("SELECT {} FROM {} {} WHERE {} ORDER BY {} LIMIT {}{}")
         return template.format(
             sql.SQL(", ").join(names),
-            view(collection.entity.table),
+            self._build.rows(collection.entity),
             sql.Identifier(inner),
             conjunction(conditions),
             order_by(keys),
@@ -273,7 +273,7 @@ class Pages:
         return [Conditions(self._build, collection.entity, alias, where).condition(condition)]
 
     def _count(self, collection: Collection, where: str) -> Composable:
-        of_datastreams = collection.everything or collection.parent is not None
+        of_datastreams = self._build.as_of is None and (collection.everything or collection.parent is not None)
         counted = Counted(
             entity=collection.entity, scope=collection.scope, condition=collection.options.filter, where=where, apart=of_datastreams
         )
@@ -283,6 +283,8 @@ class Pages:
         """Whether only the latest Observation of a Datastream is asked for, which its summary knows."""
         options, entity = collection.options, collection.entity
         plain = options.filter is None and options.skip is None and options.after is None
+        if self._build.as_of is not None:
+            return False
         if collection.parent is None or entity.latest is None or options.top != 1 or not plain or len(options.orderby) != 1:
             return False
         item = options.orderby[0]
@@ -308,8 +310,10 @@ class Pages:
         )
 
 
-def single(entity: EntitySet, row: Row, inner: str, conditions: list[Composable]) -> Composable:
-    """Give the source of one entity's row."""
+def single(entity: EntitySet, row: Row, inner: str, conditions: list[Composable], source: Composable | None = None) -> Composable:
+    """Give the source of one entity's row, from `source` where it is not the entity's own view."""
     names = sql.SQL(", ").join([column(inner, name) for name in row.columns])
     template = sql.SQL("(SELECT r.*, r.id::text AS id_text FROM (SELECT {} FROM {} {} WHERE {}) r) {}")
-    return template.format(names, view(entity.table), sql.Identifier(inner), conjunction(conditions), sql.Identifier(row.alias))
+    return template.format(
+        names, source or view(entity.table), sql.Identifier(inner), conjunction(conditions), sql.Identifier(row.alias)
+    )

@@ -76,6 +76,8 @@ def _options(query: str, budget: Budget) -> Options:
         value = _decoded(raw_value, name, plus=True)
         if name.lower() == "$skiptoken":
             parser.add_token(value)
+        elif name.lower() == "as_of":
+            parser.add_as_of(value)
         elif name.startswith("$"):
             cursor = Cursor(value, name)
             parser.add(name, cursor)

@@ -154,7 +154,8 @@ class Options:
     """The query options of a collection, an entity or an expanded relation.
 
     `top` None: the server's default. `after`: slots of the last row's keys where a page goes on, None for a null among them.
-    `link`: slot of the options' text, ready to stand in a URL, without `$skip` and `$skiptoken`. A skip is a slot.
+    `as_of`: slot of the instant whose knowledge is asked for. `link`: slot of the options' text, ready to stand in a URL, without
+    `$skip` and `$skiptoken`. A skip is a slot.
     """
 
     filter: Expression | None = None
@@ -169,6 +170,7 @@ class Options:
     link: int | None = None
     format: ResultFormat | None = None
     apply: Apply | None = None
+    as_of: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,6 +55,8 @@ def many(request: pytest.FixtureRequest, servers: Any) -> Iterator[Asking]:
         "Observations?$filter=Datastream/id eq 7&$top=10",
         "Datastreams?$expand=Observations($top=3;$orderby=phenomenonTime desc)",
         "Things(1)/Datastreams(7)/Observations?$top=10",
+        "Datastreams(7)/Observations?as_of=2026-02-01T00:00:00Z&$top=10",
+        f"Observations?as_of=2026-02-01T00:00:00Z&$filter={WINDOW}&$top=10",
     ],
 )
 def test_observations_are_read_by_an_index(many: Asking, url: str) -> None:
@@ -75,7 +77,7 @@ def test_each_request_of_the_benchmark_reads_by_an_index(many: Asking, name: str
     assert not WHOLE_TABLE.search(plan), plan
     assert bool(OBSERVATIONS.search(plan)) == (name not in WITHOUT_OBSERVATIONS), plan
     if name in GEOMETRIES:
-        assert "Index Scan using location_geometry" in plan, plan
+        assert "Index Scan using location_shape" in plan, plan
 
 
 @pytest.mark.parametrize("generic", [False, True])
