@@ -23,6 +23,7 @@ from streams.registry import Registry
 from streams.standing import GOOD, QUARANTINE_AFTER, DeviceKey, Standing, Standings
 from streams.taken import Accepted, Fault, Intake, Letter, Limits, Poison
 from streams.values import check_parts, dump_json, numbers_of
+from streams.watch import Seen
 
 __all__ = ["Accepted", "Fault", "Intake", "Letter", "Limits", "Poison", "dump_json", "numbers_of", "take_in"]
 
@@ -119,6 +120,8 @@ def _take_message(message: RawMessage, place: int, surroundings: Surroundings, i
     if not tenant:
         intake.letters.append(_whole_letter(source, reason, detail))
         return
+    seen = intake.seen.get(source.device) or intake.seen.setdefault(source.device, Seen(message.received_us))
+    seen.see(message.received_us, decoded)
     standing = _standing(source.device, surroundings, intake) if surroundings.standings or intake.moves else GOOD
     if standing.quarantined:
         _set_aside(source, decoded, detail, intake)

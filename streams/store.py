@@ -8,7 +8,7 @@ import msgspec
 import psycopg
 from psycopg.rows import TupleRow
 
-from streams import ledger, neighbours, rejudge, stage, standing
+from streams import ledger, neighbours, rejudge, stage, standing, watch
 from streams.candidate import Candidate
 from streams.consequences import Consequences, StoreLimits
 from streams.errors import RegistryMovedError
@@ -42,10 +42,11 @@ async def store_batch(
     """Store what a batch of the log came to and move its ledger; returns the receipts to publish after the commit."""
     async with connection.transaction():
         if not await ledger.advance(connection, claim, start, end):
-            return await _receipts(connection, intake.settled)
+            return await _receipts(connection, intake.settled, counted=False)
         await write_rows(connection, intake.candidates, limits, tails)
         await standing.move(connection, intake.moves)
         await write_letters(connection, intake)
+        await watch.note(connection, intake.seen)
         return await _receipts(connection, intake.settled)
 
 
@@ -77,7 +78,9 @@ async def write_rows(
         await connection.execute(query("follow_moving"), {"moving": moving})
 
 
-async def _receipts(connection: Connection, settled: dict[tuple[str, str, int], Accepted]) -> list[Receipt]:
+async def _receipts(
+    connection: Connection, settled: dict[tuple[str, str, int], Accepted], *, counted: bool = True
+) -> list[Receipt]:
     if not settled:
         return []
     keys = list(settled)
@@ -89,6 +92,8 @@ async def _receipts(connection: Connection, settled: dict[tuple[str, str, int], 
             "epochs": [key[2] for key in keys],
             "firsts": [settled[key].first for key in keys],
             "runs": [_runs(settled[key].seqs) for key in keys],
+            "sent": [len(settled[key].seqs) for key in keys],
+            "counted": counted,
         },
     )
     return [Receipt(tenant=row[0], device=row[1], epoch=row[2], seq=row[3]) for row in await cursor.fetchall()]

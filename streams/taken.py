@@ -11,6 +11,7 @@ from devices.vocabulary import Refused
 from ingest_mqtt.contract import RawMessage
 from streams.candidate import Candidate
 from streams.standing import DeviceKey, Standing
+from streams.watch import Seen
 
 
 class Letter(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +50,7 @@ class Intake(msgspec.Struct, kw_only=True):
     unknown_features: set[int] = set()
     failures: list[tuple[int, str]] = []
     moves: dict[DeviceKey, tuple[Standing, Standing]] = {}
+    seen: dict[DeviceKey, Seen] = {}
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):

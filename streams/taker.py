@@ -9,6 +9,7 @@ from streams import standing
 from streams.intake import Intake, Limits, Poison, take_in
 from streams.queries import query
 from streams.registry import Connection, Registry
+from streams.watch import due
 
 
 class Taker:
@@ -19,6 +20,7 @@ class Taker:
         self._quarantine = quarantine
         self._registry = Registry()
         self._standings: dict[standing.DeviceKey, standing.Standing] = {}
+        self._noted: dict[standing.DeviceKey, int] = {}
         self._placeless: set[int] = set()  # Things that have no Location to make a FeatureOfInterest from
         self._stale = True
 
@@ -34,10 +36,13 @@ class Taker:
     def stored(self, intake: Intake) -> None:
         """Remember how devices stand after a batch that was committed."""
         self._standings.update({device: after for device, (_, after) in intake.moves.items()})
+        self._noted.update({device: seen.stamp_us for device, seen in intake.seen.items()})
 
     def take(self, messages: Sequence[RawMessage], poison: Poison | None = None) -> Intake:
         """Take the messages in by what is remembered."""
-        return take_in(messages, self._registry, self._limits, poison, self._standings)
+        intake = take_in(messages, self._registry, self._limits, poison, self._standings)
+        intake.seen = due(intake.seen, self._noted)
+        return intake
 
     async def take_in(self, connection: Connection, messages: Sequence[RawMessage]) -> Intake:
         """Take the messages in; what is not known is looked up again, and missing FeaturesOfInterest are made."""

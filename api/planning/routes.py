@@ -10,6 +10,7 @@ from fastapi import APIRouter, Header, HTTPException, Query, Response
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
+from api.planning.devices import planning_devices_router
 from api.planning.figure_routes import figures_router
 from api.planning.live import Change, LiveHub, LiveResponse
 from api.planning.sql import CHANGES, SERIES, STATIONS
@@ -32,6 +33,7 @@ def planning_router(pool: PoolGetter, *, most_listeners: int = 256) -> APIRouter
     """Routes below `/planning/v1`; `pool` gives connections of the reading role, at most `most_listeners` clients listen live."""
     router = APIRouter(prefix="/planning/v1", tags=["planning"])
     router.include_router(figures_router(pool))
+    router.include_router(planning_devices_router(pool))
     hub = LiveHub(_changes_from(pool), most=most_listeners)
 
     @router.get("/stations", response_class=Response, responses={200: {"content": {"application/json": {}}}})

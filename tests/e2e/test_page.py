@@ -177,6 +177,31 @@ def test_themes_and_search_narrow_the_list(visit: Visit) -> None:
     expect(page.locator(".row")).to_have_count(len(THINGS))
 
 
+DEVICE = """
+    UPDATE thing SET properties = properties || '{"device": "noise-1"}' WHERE name = 'Lärm Neumarkt';
+    INSERT INTO device_health VALUES ('default', 'noise-1', now(), 1.25);
+    INSERT INTO receipt (tenant, device, epoch, first, runs, repeats) VALUES ('default', 'noise-1', 1, 0, '{[0,90),[91,100)}', 3);
+    INSERT INTO device_state (tenant, device, refused_run, quarantined, since) VALUES ('default', 'noise-1', 100, true, now());
+"""
+
+
+def test_the_panel_tells_how_the_stations_device_is(visit: Visit, site: Site) -> None:
+    with psycopg.connect(site.database, autocommit=True) as connection:
+        connection.execute(DEVICE)
+    page = visit()
+    _row(page, "Lärm Neumarkt").click()
+    device = page.locator(".device")
+    device.locator("summary").click()
+    for heading, told in [
+        ("Set aside since", "20"), ("Last heard of", "just now"), ("From measuring", "1.3\u202fs"), ("Missing", "1 (1.00\u202f%)"),
+        ("sent again", "3"),
+    ]:  # fmt: skip
+        expect(device.locator("tr", has_text=heading)).to_contain_text(told)
+    _row(page, "Pegel Husum").click()
+    device.locator("summary").click()
+    expect(device).to_contain_text("No device is registered here.")
+
+
 def test_the_keyboard_alone_reaches_chart_and_table(visit: Visit) -> None:
     page = visit()
     expect(page.locator(".row")).to_have_count(len(THINGS))

@@ -1,6 +1,7 @@
 // One station: its latest readings, and the last 24 hours of the chosen one as a chart and as a table.
 
 import { Chart } from "./chart.js";
+import { deviceBox } from "./device.js";
 import { make, setText } from "./dom.js";
 import { ageMark, flagMark, hasReading, mainStream, timeOf, valueText } from "./reading.js";
 import { loadSeries } from "./source.js";
@@ -76,7 +77,7 @@ export class Panel {
     const readings = make("section", { class: rows.length > MOST_ROOMY ? "readings many" : "readings", "aria-label": word("readings") }, rows.length ? rows : make("p", { class: "hint" }, word("noReading")));
     this.#root.replaceChildren(
       head,
-      make("div", { class: "panel-body" }, badge, readings, this.#chartBox(), this.#foot(station)),
+      make("div", { class: "panel-body" }, badge, readings, this.#chartBox(), deviceBox(station), this.#foot(station)),
     );
     this.#choose(this.#stream);
   }

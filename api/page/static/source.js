@@ -13,6 +13,9 @@ async function getJson(path) {
 
 export const loadStations = () => getJson("stations");
 
+/** How the device of a Thing is. */
+export const loadDevice = (thing) => getJson(`devices?thing=${thing}`);
+
 /** Readings of a Datastream; `until` in ms ends the window, absent: now. */
 export const loadSeries = (id, hours, until) =>
   getJson(`series?datastream=${id}&hours=${hours}${until ? `&until=${encodeURIComponent(new Date(until).toISOString())}` : ""}`);
