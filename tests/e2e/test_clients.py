@@ -26,8 +26,8 @@ def python() -> Path:
 
 
 @pytest.fixture(scope="module")
-def served(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    url, database = servers.new_database("embedded")
+def served(request: pytest.FixtureRequest, servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    url, database = servers.new_database(request.param)
     with serving(f"{url.rpartition('/')[0]}/{database}", tmp_path_factory.mktemp("clients")) as api:
         yield api
 
@@ -46,10 +46,22 @@ CASES = [
     ("istsos4", "create_and_query", ("datamodel",)),
     ("istsos4", "page_through", ("datamodel",)),
     ("istsos4", "patch_and_delete", ("create-update-delete",)),
+    ("pygeoapi", "things", ("datamodel",)),
+    ("pygeoapi", "datastreams", ("datamodel",)),
+    ("pygeoapi", "observations", ("datamodel",)),
+    ("pygeoapi", "properties", ("datamodel",)),
+    ("pygeoapi", "pages", ("data-array",)),
+    ("pygeoapi", "boxes", ("request-data",)),
 ]
 
 
-@pytest.mark.parametrize(("client", "case", "classes"), CASES, ids=[f"{client}-{case}" for client, case, _ in CASES])
+# pygeoapi asks for places, which need PostGIS.
+@pytest.mark.parametrize(
+    ("served", "client", "case", "classes"),
+    [("local" if client == "pygeoapi" else "embedded", client, case, classes) for client, case, classes in CASES],
+    ids=[f"{client}-{case}" for client, case, _ in CASES],
+    indirect=["served"],
+)
 def test_a_client_works_unchanged(
     served: Served, python: Path, tmp_path: Path, client: str, case: str, classes: tuple[str, ...]
 ) -> None:
