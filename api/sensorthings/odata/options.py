@@ -16,6 +16,7 @@ from api.sensorthings.odata.errors import LimitExceededError, MalformedQueryErro
 from api.sensorthings.odata.expressions import ExpressionParser
 from api.sensorthings.odata.lexer import TokenKind
 from api.sensorthings.odata.limits import Budget
+from api.sensorthings.odata.literals import value_of
 from api.sensorthings.odata.syntax import Expand, Options, OrderItem, Parsed, Path, ResultFormat
 
 OPTIONS = ("$filter", "$orderby", "$select", "$expand", "$top", "$skip", "$count", "$resultformat", "$skiptoken", "$apply")
@@ -76,6 +77,19 @@ class OptionsParser:
         slots = tuple(None if key is None else self._budget.slot(key) for key in _decoded(text))
         self._draft.given["$skiptoken"] = slots
 
+    def add_as_of(self, text: str) -> None:
+        """Read the instant whose knowledge is asked for."""
+        if "as_of" in self._draft.given:
+            raise MalformedQueryError("as_of", None, "given twice")
+        cursor = Cursor(text, "as_of")
+        if cursor.token.kind not in (TokenKind.TIME, TokenKind.DATE):
+            raise cursor.unexpected("a time such as 2026-01-01T00:00:00Z")
+        token = cursor.take()
+        cursor.expect_end("the end")
+        _, (instant,) = value_of(token, "as_of")
+        self._draft.given["as_of"] = self._budget.slot(instant)
+        self._draft.link.append(f"as_of={quote(instant, safe=_PLAIN)}")
+
     def finish(self) -> Options:
         """Give the options that were read."""
         given = self._draft.given
@@ -93,6 +107,7 @@ class OptionsParser:
             link=self._budget.slot(link),
             format=given.get("$resultformat"),
             apply=given.get("$apply"),
+            as_of=given.get("as_of"),
         )
 
     def _orderby(self, cursor: Cursor) -> tuple[OrderItem, ...]:
