@@ -31,6 +31,7 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
     parts: tuple[tuple[float, ...], ...] | None = None
     property_id: int | None = None  # of the ObservedProperty
     rules: RuleBook | None = None  # None: no test looks at the rows around
+    computed: bool = False  # by its formula: nobody else writes to it
 
 
 # Structs instead of dataclasses, and unseen by the garbage collector: 40,000 of these are made a second.

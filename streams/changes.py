@@ -70,6 +70,8 @@ async def change(connection: Connection, observation_id: int, values: Values, ch
     channel = (await channels(connection, [new["datastream_id"]])).get(new["datastream_id"])
     if channel is None:
         raise RegistryMovedError("the Datastream was deleted meanwhile")
+    if channel.computed:
+        raise UnfitResultError("the Datastream is computed by its formula")
     if channel.parts is not None and len(numbers_of(new["result"])) != len(channel.parts):
         raise UnfitResultError(f"result must be an array of {len(channel.parts)} elements")
     flags, tests = judge([_candidate(new, channel)], limits.future_s)

@@ -74,6 +74,8 @@ def _check(creation: sensorthings.Creation, channel: Channel) -> None:
     if (channel.parts is not None) != creation.multi:
         singular = "MultiDatastream" if creation.multi else "Datastream"
         raise UndecodableError("unknown_entity", f"there is no {singular} {creation.datastream_id}")
+    if channel.computed:
+        raise UndecodableError("unknown_entity", f"the Datastream {creation.datastream_id} is computed by its formula")
     if not has_all_parts(creation.result, channel):
         error = UnitError("wrong_type", f"result must be an array of {len(channel.parts or ())} elements")
         raise UndecodableError(error.reason, error.detail)

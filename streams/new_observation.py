@@ -74,6 +74,8 @@ def misfit(o: NewObservation, channel: Channel | None, place: int) -> Written | 
     """Say why an Observation can't belong to its Datastream; None where it can."""
     if channel is None or (channel.parts is not None) != o.multi:
         return UnknownDatastreamError(place, o.datastream_id)
+    if channel.computed:
+        return RefusedObservationError(place, "the Datastream is computed by its formula")
     if channel.parts is not None and not has_all_parts(o.result, channel):
         return RefusedObservationError(place, f"result must be an array of {len(channel.parts)} elements")
     return None

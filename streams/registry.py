@@ -90,13 +90,16 @@ async def _registered(connection: Connection, devices: list[DeviceKey] | None) -
 def _by_device(rows: Iterable[TupleRow]) -> dict[DeviceKey, dict[str, Channel]]:
     devices: dict[DeviceKey, dict[str, Channel]] = {}
     for row in rows:
-        devices.setdefault((row[0], row[1]), {})[row[2]] = _channel(row)
+        channel = _channel(row)
+        if not channel.computed:
+            devices.setdefault((row[0], row[1]), {})[row[2]] = channel
     return devices
 
 
 def _channel(row: TupleRow) -> Channel:
     _, device, _, datastream_id, thing_id, unit, fail, suspect, place, properties, feature_id, parts, *quality = row
     properties = cast("dict[str, Any]", properties or {})
+    computed = parts is None and "formula" in cast("dict[str, Any]", quality[0] or {})
     fail_low, fail_high = _span(fail, 2)
     suspect_low, suspect_high = _span(suspect, 2)
     west, south, east, north = _span(properties.get("bbox"), 4)
@@ -120,7 +123,8 @@ def _channel(row: TupleRow) -> Channel:
         feature_id=feature_id,
         parts=None if parts is None else tuple((*_span(fail, 2), *_span(suspect, 2)) for fail, suspect in parts),
         property_id=quality[1],
-        rules=_book(datastream_id, device, unit, *quality) if parts is None else None,
+        rules=_book(datastream_id, device, unit, *quality) if parts is None and not computed else None,
+        computed=computed,
     )
 
 

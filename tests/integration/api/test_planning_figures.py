@@ -238,6 +238,15 @@ async def test_changed_figures_are_marked_and_listed(client: httpx.AsyncClient, 
     assert (await client.get(REVISIONS, params={"datastream": datastream + 1})).json()["revised"] == []
 
 
+async def test_observations_of_a_computed_datastream_are_refused(client: httpx.AsyncClient) -> None:
+    formula = {"expression": "x", "inputs": {"x": {"datastream": 1000}}}
+    datastream = await station(client, datastream={"formula": formula})
+    refused = await client.post(f"Datastreams({datastream})/Observations", json={"result": 1})
+    assert refused.status_code == 400
+    assert "computed by its formula" in refused.text
+    assert (await client.get(f"Datastreams({datastream})/Observations")).json()["value"] == []
+
+
 async def test_the_openapi_document_describes_figures(client: httpx.AsyncClient) -> None:
     document = (await client.get("http://test/openapi.json")).json()
     answer = document["paths"]["/planning/v1/figures"]["get"]["responses"]["200"]

@@ -195,13 +195,28 @@ async def test_what_is_deleted_of_a_virtual_datastream_is_computed_again(road: R
     await road.run(message(reading(0, 1), reading(5, 10, "u"), seq=0))
     await drain(road)
     before = await road.rows(VALUES, virtual)
-    await delete(
-        road, 0, "SELECT id FROM read.observation WHERE datastream_id = (SELECT max(datastream_id) FROM virtual_datastream)"
-    )
+    await delete(road, 0, COMPUTED)
     assert await road.rows(VALUES, virtual) == []
     await drain(road)
     assert await road.rows(VALUES, virtual) == before
     assert await road.rows(_RECOUNT.replace("%", "%%")) == []
+
+
+async def test_no_device_writes_to_what_is_computed(road: Road) -> None:
+    await declare(road, SUM)
+    await road.connection.execute("""UPDATE datastream SET properties = properties || '{"channel": "v"}' WHERE name = 'v'""")
+    await road.run(message(reading(0, 1, "v"), reading(0, 2), seq=0))
+    assert await road.rows("SELECT reason, readings FROM dead_letter") == [("unknown_property", 1)]
+    assert await road.rows("SELECT number FROM read.observation") == [(2.0,)]
+
+
+async def test_nobody_changes_what_is_computed(road: Road) -> None:
+    virtual = await declare(road, SUM)
+    await road.run(message(reading(0, 1), reading(5, 10, "u"), seq=0))
+    await drain(road)
+    with pytest.raises(changes.UnfitResultError, match="computed by its formula"):
+        await change(road, 0, 5, COMPUTED)
+    assert [row[2] for row in await road.rows(VALUES, virtual)] == [11.0]
 
 
 async def test_a_worker_goes_on_by_itself_until_it_is_cancelled(road: Road) -> None:
@@ -239,6 +254,7 @@ async def test_no_reading_is_missed_while_a_formula_is_declared(road: Road) -> N
     assert [row[2] for row in await road.rows(VALUES, virtual)] == [11.0]
 
 
+COMPUTED = "SELECT id FROM read.observation WHERE datastream_id = (SELECT max(datastream_id) FROM virtual_datastream)"
 INPUTS = """SELECT o.id FROM read.observation o JOIN datastream d ON d.id = o.datastream_id AND d.channel IS NOT NULL
              ORDER BY o.datastream_id, o.phenomenon_time"""
 
@@ -254,8 +270,8 @@ async def delete(road: Road, place: int, which: str = INPUTS) -> None:
             await changes.delete(road.connection, ids[place % len(ids)][0], allow)
 
 
-async def change(road: Road, place: int, value: float | None) -> None:
-    ids = await road.rows(INPUTS)
+async def change(road: Road, place: int, value: float | None, which: str = INPUTS) -> None:
+    ids = await road.rows(which)
 
     async def new(_connection: readings_store.Connection, _stored: Mapping[str, Any]) -> Mapping[str, Any]:
         return {"result": value}
