@@ -12,7 +12,7 @@ LOCATION = EntitySet(
         Property(name="name", kind=Kind.STRING, columns=("name",), mandatory=True, translations="names"),
         Property(name="description", kind=Kind.STRING, columns=("description",), mandatory=True, translations="descriptions"),
         Property(name="encodingType", kind=Kind.STRING, columns=("encoding_type",), mandatory=True),
-        Property(name="location", kind=Kind.GEOMETRY, columns=("location",), mandatory=True),
+        Property(name="location", kind=Kind.GEOMETRY, columns=("location",), mandatory=True, shape="shape"),
         Property(name="properties", kind=Kind.OBJECT, columns=("properties",)),
     ),
     navigations=(

@@ -34,6 +34,7 @@ class Property:
     `default` is what a create that leaves it out gets, and the only value there is.
     `translations` is the key of the column `properties` below which the text stands in other languages: `{"da": …}`.
     `members` serves sub-properties from numeric columns of their own: `parameters/qc` is the column `flag`.
+    `shape` is a column with the geometry as PostGIS has it, which is there where PostGIS is.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Property:
     default: str = ""
     translations: str = ""
     members: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    shape: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

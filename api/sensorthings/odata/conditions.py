@@ -295,7 +295,13 @@ class Joined:
             return self._inside(named.inside, columns[-1], found)
         end = columns[1] if len(columns) > 1 else None
         fixed = found.mandatory or found.name == entity.properties[0].name
-        return Value(type=_KINDS[found.kind], sql=columns[0], end=end, nullable=not fixed or found.kind is Kind.RESULT)
+        return Value(
+            type=_KINDS[found.kind],
+            sql=columns[0],
+            end=end,
+            nullable=not fixed or found.kind is Kind.RESULT,
+            shape=column(alias, found.shape) if found.shape else None,
+        )
 
     def _inside(self, keys: tuple[str, ...], document: Composable, found: Property) -> Value:
         """Read a part of a JSON document; the keys are bound, as an array in PostgreSQL's notation."""

@@ -32,7 +32,8 @@ class Type(enum.Enum):
 class Value:
     """An SQL expression of a type. INTERVAL: `end` may be NULL (an instant). RESULT: `end` is the JSON column.
 
-    `number` is the SQL type of a NUMBER. `literal` tells what a literal looks like; its `sql` is then the bare parameter.
+    `number` is the SQL type of a NUMBER, `shape` the same GEOMETRY as PostGIS has it, where it is stored. `literal` tells what a
+    literal looks like; its `sql` is then the bare parameter.
     """
 
     type: Type
@@ -41,6 +42,7 @@ class Value:
     number: str = "float8"
     literal: LiteralKind | None = None
     nullable: bool = True
+    shape: Composable | None = None
 
 
 _CAST = {
@@ -140,7 +142,10 @@ def as_geometry(value: Value) -> Composable | None:
     """Read as a PostGIS geometry, EPSG:4326."""
     if value.type is not Type.GEOMETRY:
         return None
-    return (sql.SQL("ST_GeomFromText({}::text, 4326)") if value.literal else sql.SQL("read.geometry_of({})")).format(value.sql)
+    if value.literal:
+        # Once for the statement: a parameter's text would be read anew for each row.
+        return sql.SQL("(SELECT ST_GeomFromText({}::text, 4326))").format(value.sql)
+    return value.shape or sql.SQL("read.geometry_of({})").format(value.sql)
 
 
 _PLAIN = {Type.DATE: sql.SQL("{}::date"), Type.CLOCK: sql.SQL("{}::time"), Type.DURATION: sql.SQL("{}::interval")}
