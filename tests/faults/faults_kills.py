@@ -55,7 +55,8 @@ def terminate_each(stage: Stage) -> None:
         for _ in range(stage.times(3)):
             for name in stage.platform.names():
                 time.sleep(stage.rng.uniform(0.1, 0.5))
-                made.kill(name, number=signal.SIGTERM)
+                # PostgreSQL waits for its clients at a SIGTERM, and they for it; who ends it asks by SIGINT.
+                made.kill(name, number=signal.SIGINT if name == "postgres" else signal.SIGTERM)
 
 
 def stop_each(stage: Stage) -> None:

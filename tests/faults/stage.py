@@ -29,12 +29,16 @@ class WrongError(AssertionError):
 
 @dataclass(slots=True, kw_only=True)
 class Stage:
-    """A scenario's surroundings. `figures` goes into the report; `scale` shrinks counts and durations."""
+    """A scenario's surroundings. `figures` goes into the report; `scale` shrinks counts and durations.
+
+    With a `shared` load, which goes on from scenario to scenario, nothing is compared before its own end.
+    """
 
     name: str
     platform: Platform
     folder: Path
     scale: float
+    shared: Load | None = None
     figures: dict[str, Any] = field(default_factory=dict)
     rng: random.Random = field(default_factory=lambda: random.Random("faults"))
 
@@ -47,6 +51,11 @@ class Stage:
     @contextmanager
     def load(self, *, may_lose_plain: bool = True, patience_s: float = 240.0, **options: Any) -> Iterator[Load]:
         """Load around a fault; when the fault is over, everything is settled and compared."""
+        if self.shared is not None and "outboxes" not in options:
+            del self.shared.recoveries[:]
+            yield self.shared
+            self.note(self.shared)
+            return
         options.setdefault("gateways", GATEWAYS if self.scale >= WHOLE_LOAD else 2)
         with load(self.platform, self.folder / "outboxes", self.name, **options) as made:
             yield made
@@ -56,7 +65,13 @@ class Stage:
     def judge(self, made: Load, *, may_lose_plain: bool) -> None:
         verdict = check(made, may_lose_plain=may_lose_plain)
         wrong = [*verdict.wrong, *strays(self.platform)]
-        self.figures |= verdict.figures() | made.notes | {"wrong": wrong}
+        self.figures |= verdict.figures() | {"wrong": wrong}
+        self.note(made)
+        if wrong:
+            raise WrongError("; ".join(wrong))
+
+    def note(self, made: Load) -> None:
+        self.figures |= made.notes
         self.figures["rss_mb"] = rss_mb(self.platform)
         if made.recoveries:
             took = sorted(made.recoveries)
@@ -64,8 +79,6 @@ class Stage:
                 "n": len(took), "p50": round(statistics.median(took), 2), "max": round(took[-1], 2),
                 "all": [round(each, 2) for each in made.recoveries],
             }  # fmt: skip
-        if wrong:
-            raise WrongError("; ".join(wrong))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,13 +6,14 @@ import itertools
 import shutil
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import pytest
 from apart import Apart
+from load import Load
 from road import Platform, until
 from stage import Kind, Scenario, Stage, WrongError
 
@@ -22,18 +23,26 @@ GONE_S = 30.0
 DISK_BYTES = 400_000_000
 
 
+class _DiscardedError(Exception):
+    """The shared load ends without a comparison."""
+
+
 class Theatre:
     """One platform at a time. `play` raises what went wrong; `discard` then gives the next scenario a fresh one.
 
-    The logs of a failed scenario's platform are kept in `evidence`.
+    The logs of a failed scenario's platform are kept in `evidence`. With `together` all scenarios of a platform share one load;
+    what it sent is compared by `settle`.
     """
 
-    def __init__(self, folder: Path, evidence: Path | None = None) -> None:
+    def __init__(self, folder: Path, evidence: Path | None = None, *, together: bool = False) -> None:
         self._folder = folder
         self._evidence = evidence
         self._kind: Kind | None = None
         self._platform: Platform | None = None
         self._numbers = itertools.count(1)
+        self._together = together
+        self._open: ExitStack | None = None
+        self._shared: Load | None = None
 
     def play(self, scenario: Scenario, scale: float, *, limit_s: float | None = None) -> dict[str, Any]:
         """Play it and return its figures; raises `AssertionError` when anything does not agree, or recovery took too long."""
@@ -41,8 +50,9 @@ class Theatre:
         began = time.monotonic()
         try:
             platform = self._prepare(scenario.kind)
-            stage = Stage(name=scenario.name, platform=platform, folder=self._folder / scenario.name, scale=scale, figures=figures)
-            scenario.run(stage)
+            folder = self._folder / scenario.name
+            shared = self._share(scale) if self._together else None
+            scenario.run(Stage(name=scenario.name, platform=platform, folder=folder, scale=scale, figures=figures, shared=shared))
             self._check_recovery(figures, limit_s)
         except (Exception, pytest.fail.Exception) as error:
             figures["failed"] = f"{type(error).__name__}: {error}"[:2000]
@@ -52,6 +62,22 @@ class Theatre:
             figures["seconds"] = round(time.monotonic() - began, 1)
             self.last = figures
         return figures
+
+    def _share(self, scale: float) -> Load:
+        assert self._platform is not None
+        if self._open is None or self._shared is None:
+            stage = Stage(
+                name=f"{self._kind}-together", platform=self._platform, folder=self._folder / f"{self._kind}", scale=scale
+            )
+            self._open = ExitStack()
+            self._shared = self._open.enter_context(stage.load())
+        return self._shared
+
+    def settle(self) -> None:
+        """Compare what the shared load sent; raises `WrongError`."""
+        opened, self._open, self._shared = self._open, None, None
+        if opened is not None:
+            opened.close()
 
     def _keep_evidence(self, name: str) -> None:
         if self._evidence is None or self._platform is None:
@@ -84,12 +110,17 @@ class Theatre:
 
     def discard(self) -> None:
         """Give the platform back after a failure, whatever state it is in."""
+        opened, self._open, self._shared = self._open, None, None
+        if opened is not None:
+            with suppress(_DiscardedError):
+                opened.__exit__(_DiscardedError, _DiscardedError(), None)
         platform, self._platform, self._kind = self._platform, None, None
         if platform is not None:
             platform.end()
 
     def clear(self) -> None:
         """End the platform; nothing of it may be left: no process, no port."""
+        self.settle()
         platform = self._platform
         if platform is None:
             return
