@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -10,50 +11,45 @@ from rich.table import Table
 
 DOCS = Path("docs/reliability.md")
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
+COLUMNS = ("fault", "result", "sent", "lost", "twice", "false receipts", "recovery p50 / max, s")
+# What every scenario has; the rest are figures of its own.
+USUAL = {
+    "what", "platform", "seconds", "sent", "stored", "letters", "lost", "twice", "false_receipts", "receipts_heard", "receipts_checked",
+    "wrong", "failed", "recovery_s", "rss_mb", "recoveries_by_process", "sent_so_far", "false_receipts_so_far", "unfinished", "wanted_rate",
+}  # fmt: skip
 
 
 def show(figures: dict[str, Any]) -> None:
     title = f"Faults, scale {figures['scale']}"
-    table = Table(
-        "fault",
-        "result",
-        "sent",
-        "lost",
-        "twice",
-        "false receipts",
-        "recovery p50 / max, s",
-        title=title,
-    )
-    for name, found in figures["scenarios"].items():
+    table = Table(*COLUMNS, title=title)
+    for name, found in _all(figures):
         table.add_row(name, *_cells(found))
-    for name, found in figures["soaks"].items():
-        table.add_row(name, *_cells(found))
-    Console().print(table)
-    for found in figures["soaks"].values():
-        Console().print(found)
+    console = Console()
+    console.print(table)
+    for name, found in _all(figures):
+        if own := _own(found):
+            console.print(f"{name}: {own}", soft_wrap=True)
 
 
 def write_docs(figures: dict[str, Any]) -> None:
     """Put the figures between their marks."""
-    text = DOCS.read_text()
-    before, _, rest = text.partition(BEGIN)
+    before, _, rest = DOCS.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
     DOCS.write_text(f"{before}{BEGIN}\n{markdown(figures)}\n{END}{after}")
 
 
 def markdown(figures: dict[str, Any]) -> str:
-    lines = [
-        f"Measured {figures['at']} on {figures['machine']}, scale {figures['scale']}.",
-        "",
-        "| fault | result | readings sent | lost | counted twice | false receipts | recovery p50 / max, s |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for name, found in [*figures["scenarios"].items(), *figures["soaks"].items()]:
-        lines.append(f"| `{name}`: {found.get('what', '')} | {' | '.join(_cells(found))} |")
-    for name, found in figures["soaks"].items():
-        lines += ["", f"`{name}`: memory slope after warm-up, MB/h: " + _pairs(found.get("rss_slope_mb_per_h", {}))]
-        lines += ["", f"`{name}`: kills: " + _pairs(found.get("kills", {}))]
+    """Give the table, and below it what only some faults have."""
+    lines = [f"Measured {figures['at']} on {figures['machine']}, scale {figures['scale']}.", ""]
+    lines += [f"| {' | '.join(COLUMNS)} |", "|" + "---|" * len(COLUMNS)]
+    lines += [f"| `{name}`: {found.get('what', '')} | {' | '.join(_cells(found))} |" for name, found in _all(figures)]
+    lines += ["", "Further figures:", ""]
+    lines += [f"- `{name}`: {own}" for name, found in _all(figures) if (own := _own(found))]
     return "\n".join(lines)
+
+
+def _all(figures: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [*figures["scenarios"].items(), *figures["soaks"].items()]
 
 
 def _cells(found: dict[str, Any]) -> list[str]:
@@ -63,5 +59,14 @@ def _cells(found: dict[str, Any]) -> list[str]:
     return ["FAILED" if "failed" in found or found.get("wrong") else "held", *counts, took]
 
 
-def _pairs(values: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in values.items())
+def _own(found: dict[str, Any]) -> str:
+    said = [f"{name.replace('_', ' ')} {_text(value)}" for name, value in found.items() if name not in USUAL and value not in (0, {})]
+    said += [
+        f"recovery from {name}: p50 {statistics.median(took):.1f} s, max {max(took):.1f} s of {len(took)}"
+        for name, took in found.get("recoveries_by_process", {}).items()
+    ]
+    return "; ".join(said)
+
+
+def _text(value: Any) -> str:
+    return ", ".join(f"{name} {each}" for name, each in value.items()) if isinstance(value, dict) else str(value)
