@@ -13,10 +13,10 @@ DOCS = Path("docs/reliability.md")
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 COLUMNS = ("fault", "result", "sent", "lost", "twice", "false receipts", "recovery p50 / max, s")
 # What every scenario has; the rest are figures of its own.
-USUAL = {
-    "what", "platform", "seconds", "sent", "stored", "letters", "lost", "twice", "false_receipts", "receipts_heard", "receipts_checked",
-    "wrong", "failed", "recovery_s", "rss_mb", "recoveries_by_process", "sent_so_far", "false_receipts_so_far", "unfinished", "wanted_rate",
-}  # fmt: skip
+USUAL = set(
+    "what platform seconds sent stored letters lost twice false_receipts receipts_heard receipts_checked wrong failed recovery_s rss_mb"
+    " recoveries_by_process sent_so_far false_receipts_so_far unfinished wanted_rate".split()
+)
 
 
 def show(figures: dict[str, Any]) -> None:
@@ -60,7 +60,8 @@ def _cells(found: dict[str, Any]) -> list[str]:
 
 
 def _own(found: dict[str, Any]) -> str:
-    said = [f"{name.replace('_', ' ')} {_text(value)}" for name, value in found.items() if name not in USUAL and value not in (0, {})]
+    own = {name: value for name, value in found.items() if name not in USUAL and value not in (0, {})}
+    said = [f"{name.replace('_', ' ')} {_text(value)}" for name, value in own.items()]
     said += [
         f"recovery from {name}: p50 {statistics.median(took):.1f} s, max {max(took):.1f} s of {len(took)}"
         for name, took in found.get("recoveries_by_process", {}).items()
