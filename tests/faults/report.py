@@ -13,10 +13,11 @@ DOCS = Path("docs/reliability.md")
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 COLUMNS = ("fault", "result", "sent", "lost", "twice", "false receipts", "recovery p50 / max, s")
 # What every scenario has; the rest are figures of its own.
-USUAL = set(
-    "what platform seconds sent stored letters lost twice false_receipts receipts_heard receipts_checked wrong failed recovery_s rss_mb"
-    " recoveries_by_process sent_so_far false_receipts_so_far unfinished wanted_rate".split()
-)
+USUAL = {
+    *("what", "platform", "seconds", "sent", "stored", "letters", "lost", "twice", "false_receipts", "wrong", "failed", "rss_mb"),
+    *("receipts_heard", "receipts_checked", "recovery_s", "recoveries_by_process", "sent_so_far", "false_receipts_so_far"),
+    *("unfinished", "wanted_rate"),
+}
 
 
 def show(figures: dict[str, Any]) -> None:
