@@ -11,7 +11,7 @@ WITH contender AS (
 beaten AS (
     SELECT c.*, o.id, o.number AS old_number, o.result AS old_result, o.flag AS old_flag,
            o.phenomenon_end AS old_end, o.tests AS old_tests, o.ruleset AS old_ruleset, o.feature_id AS old_feature_id,
-           o.parameters AS old_parameters
+           o.parameters AS old_parameters, o.received AS old_received
       FROM contender c JOIN observation o
         ON o.datastream_id = c.datastream_id AND o.phenomenon_time = c.phenomenon_time AND o.discriminator = c.discriminator
        AND o.phenomenon_time BETWEEN (SELECT min(phenomenon_time) FROM stage) AND (SELECT max(phenomenon_time) FROM stage)
@@ -31,7 +31,8 @@ changed AS (
      WHERE o.datastream_id = b.datastream_id AND o.phenomenon_time = b.phenomenon_time AND o.discriminator = b.discriminator
 )
 SELECT datastream_id, phenomenon_time, discriminator, (extract(epoch FROM phenomenon_time) * 1000000)::bigint,
-       jsonb_build_object('number', old_number, 'result', old_result, 'flag', old_flag)::text, old_flag, (number, result, flag) IS DISTINCT FROM (old_number, old_result::text, old_flag)
+       jsonb_build_object('number', old_number, 'result', old_result, 'flag', old_flag, 'received', old_received)::text, old_flag,
+       (number, result, flag) IS DISTINCT FROM (old_number, old_result::text, old_flag)
   FROM beaten
  WHERE (number, result, flag, phenomenon_end, tests, ruleset, feature_id, parameters::jsonb)
        IS DISTINCT FROM (old_number, old_result::text, old_flag, old_end, old_tests, old_ruleset, old_feature_id, old_parameters)

@@ -12,7 +12,7 @@ seen AS (
      WHERE o.phenomenon_time BETWEEN (SELECT min(phenomenon_time) FROM given) AND (SELECT max(phenomenon_time) FROM given)
 ),
 visible AS (
-    SELECT * FROM seen WHERE before - 'ruleset' <> new - 'ruleset'
+    SELECT * FROM seen WHERE before - '{ruleset,received}'::text[] <> new - 'ruleset'
 ),
 revised AS (
     INSERT INTO revision (at, cause, datastream_id, phenomenon_time, discriminator, observation_id, old, new)

@@ -114,6 +114,20 @@ async def test_any_history_ends_equal_to_a_recomputation_from_rows(compass: Road
     assert await compass.rows(_RECOUNT.replace("%", "%%")) == []
 
 
+async def test_what_telemetry_overruled_was_known_from_its_own_reception_on(road: Road) -> None:
+    sent = datetime(2025, 10, 26, 0, 30, tzinfo=UTC)
+    early = message({"time": sent.isoformat(), "property": "t", "value": 1}, seq=0, received=sent)
+    late = message({"time": sent.isoformat(), "property": "t", "value": 2}, seq=1, received=sent + timedelta(hours=5))
+    await road.run(early)
+    await road.run(late)
+    sql = """SELECT k.number FROM datastream d CROSS JOIN LATERAL read.observation_as_of(d.id, '2025-10-01Z', '2025-11-01Z', %s) AS k
+              WHERE d.channel = 't'"""
+    assert await road.rows(sql, sent - timedelta(seconds=1)) == []
+    for hours in (1, 6):  # the later message came to the database now: until then the earlier one was what was known
+        assert await road.rows(sql, sent + timedelta(hours=hours)) == [(1.0,)]
+    assert await road.rows(sql, datetime(2100, 1, 1, tzinfo=UTC)) == [(2.0,)]
+
+
 async def test_a_month_is_the_sum_of_its_local_days(road: Road) -> None:
     ends = [datetime(2025, 10, 31, 22, 59, tzinfo=UTC), datetime(2025, 10, 31, 23, 0, tzinfo=UTC)]  # 23:59 and 0:00 in Berlin
     await _insert(road, 0, [(ends[0], 0.1, False), (ends[0] - timedelta(days=29), 0.2, False), (ends[1], 4.0, False)])

@@ -49,6 +49,11 @@ async def drain(road: Road) -> int:
     return total
 
 
+async def instant(road: Road) -> datetime:
+    ((now,),) = await road.rows("SELECT clock_timestamp()")
+    return now
+
+
 async def problem_of(road: Road, number: int) -> str | None:
     await drain(road)
     ((problem,),) = await road.rows("SELECT problem FROM read.virtual_datastream WHERE datastream_id = %s", number)
@@ -82,10 +87,13 @@ async def test_the_worst_flag_of_the_inputs_is_the_flag_and_failed_values_are_le
 
 async def test_a_correction_of_an_input_is_a_revision_of_what_is_made_of_it(road: Road) -> None:
     virtual = await declare(road, SUM)
+    before = await instant(road)
     await road.run(message(reading(0, 1), reading(5, 10, "u"), seq=0))
     await drain(road)
+    first = await instant(road)
     await road.run(message(reading(0, 4), seq=1))
     await drain(road)
+    second = await instant(road)
     assert [row[2] for row in await road.rows(VALUES, virtual)] == [14.0]
     revisions = "SELECT cause, old ->> 'number', new ->> 'number' FROM read.revision WHERE datastream_id = %s ORDER BY id"
     assert await road.rows(revisions, virtual) == [("computed", "11", "14")]
@@ -94,6 +102,12 @@ async def test_a_correction_of_an_input_is_a_revision_of_what_is_made_of_it(road
     assert await road.rows(VALUES, virtual) == []
     assert (await road.rows(revisions, virtual))[-1] == ("computed", "14", None)
     assert await road.rows("SELECT * FROM read.datastream_summary WHERE datastream_id = %s", virtual) == []
+    gone = await instant(road)
+    await road.run(message(reading(2, 6), seq=2))
+    await drain(road)
+    known = "SELECT number FROM read.observation_as_of(%s, '2000-01-01Z', '2100-01-01Z', %s)"
+    moments = [before, first, second, gone, await instant(road)]
+    assert [await road.rows(known, virtual, moment) for moment in moments] == [[], [(11.0,)], [(14.0,)], [], [(16.0,)]]
 
 
 async def test_repeated_work_changes_nothing(road: Road) -> None:
