@@ -120,7 +120,8 @@ async def test_what_telemetry_overruled_was_known_from_its_own_reception_on(road
     late = message({"time": sent.isoformat(), "property": "t", "value": 2}, seq=1, received=sent + timedelta(hours=5))
     await road.run(early)
     await road.run(late)
-    sql = """SELECT k.number FROM datastream d CROSS JOIN LATERAL read.observation_as_of(d.id, '2025-10-01Z', '2025-11-01Z', %s) AS k
+    sql = """SELECT k.number
+               FROM datastream d CROSS JOIN LATERAL read.observation_as_of(d.id, '2025-10-01Z', '2025-11-01Z', %s) AS k
               WHERE d.channel = 't'"""
     assert await road.rows(sql, sent - timedelta(seconds=1)) == []
     for hours in (1, 6):  # the later message came to the database now: until then the earlier one was what was known
