@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from grenzregion import cli_gateway, cli_grafana, cli_letters
+from grenzregion import cli_gateway, cli_grafana, cli_letters, cli_quality
 from grenzregion.cli_gateway import DataDir, Speed
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app.add_typer(cli_gateway.gateway, name="gateway")
 app.add_typer(cli_gateway.device, name="device")
 app.add_typer(cli_gateway.partner, name="partner")
 app.add_typer(cli_grafana.grafana, name="grafana")
+app.add_typer(cli_quality.quality, name="quality")
 app.add_typer(cli_letters.letters, name="letters")
 app.command()(cli_letters.resume)
 app.command()(cli_gateway.simulator)

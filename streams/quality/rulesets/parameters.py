@@ -276,6 +276,6 @@ def known_timezone(name: str) -> str:
     """Give the name back if the time zone exists; raises `RulesetError`."""
     try:
         ZoneInfo(name)
-    except (OSError, ValueError) as error:
+    except (KeyError, OSError, ValueError) as error:
         raise RulesetError(f"there is no time zone {name!r}") from error
     return name
