@@ -172,7 +172,7 @@ def _writing(services: Services, reading: Reading, metrics: Metrics) -> Writing:
 
 
 def _sensorthings(guard: Guard, reading: Reading, writing: Writing) -> list[BaseRoute]:
-    batches = Batches(guard=guard, prefix=PREFIX, root=writing.root)
+    batches = Batches(guard=guard, pool=writing.creator.pool, prefix=PREFIX, root=writing.root)
     batch = Route(PREFIX + "/$batch", batches.answer, methods=["POST"])
     return [batch, *reading.routes(), *writing_routes(writing, PREFIX)]
 

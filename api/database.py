@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from psycopg import AsyncConnection
-from psycopg_pool import AsyncConnectionPool
-
+from api.unit import SharedPool
 from infra.database import conninfo_for
 from infra.settings import ApiSettings
 from streams.contract import READER_ROLE
 
-Pool = AsyncConnectionPool[AsyncConnection[Any]]
+Pool = SharedPool
 
 _WRITE_TIMEOUT_MS = 30_000
 _WAIT_S = 3.0
@@ -55,7 +52,7 @@ def make_pools(settings: ApiSettings) -> Pools:
 
 def _pool(name: str, settings: ApiSettings, *, options: str, role: str | None) -> Pool:
     size = max(1, settings.pool_size)
-    return AsyncConnectionPool(
+    return SharedPool(
         conninfo_for(settings.database_url, process=f"api-{name}", role=role, options=f"-c jit=off {options}"),
         kwargs={"autocommit": role is not None},
         min_size=min(2, size),

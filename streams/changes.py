@@ -62,11 +62,38 @@ async def change(connection: Connection, observation_id: int, values: Values, ch
 
     Raises `UnknownObservationError`, `RegistryMovedError` (try again), and what `values` raises.
     """
-    stored = await _lock_row(connection, observation_id)
+    try:
+        async with connection.transaction():
+            await _change(connection, observation_id, values, channels, limits, also=())
+    except _MovesError as error:
+        # What was locked so far is free again: both Datastreams are taken in the order of their ids, as all others take them.
+        await _change(connection, observation_id, values, channels, limits, also=(error.datastream_id,))
+
+
+class _MovesError(Exception):
+    """The change leads to a Datastream that is not locked."""
+
+    def __init__(self, datastream_id: int) -> None:
+        super().__init__(datastream_id)
+        self.datastream_id = datastream_id
+
+
+async def _change(
+    connection: Connection,
+    observation_id: int,
+    values: Values,
+    channels: GetChannels,
+    limits: StoreLimits,
+    *,
+    also: Sequence[int],
+) -> None:
+    stored = await _lock_row(connection, observation_id, also)
     given = await values(connection, stored)
     new = _merged(stored, given)
-    if new["datastream_id"] != stored["datastream_id"]:
-        await _lock_datastreams(connection, [new["datastream_id"]])
+    if new["datastream_id"] not in {stored["datastream_id"], *also}:
+        if also:
+            raise RegistryMovedError("the Observation got another Datastream meanwhile")
+        raise _MovesError(new["datastream_id"])
     channel = (await channels(connection, [new["datastream_id"]])).get(new["datastream_id"])
     if channel is None:
         raise RegistryMovedError("the Datastream was deleted meanwhile")
@@ -141,12 +168,12 @@ async def _bury(connection: Connection, rows: Sequence[Stored], limits: StoreLim
     await _tell(connection, "deleted", [stored["id"] for stored in rows])
 
 
-async def _lock_row(connection: Connection, observation_id: int) -> Stored:
+async def _lock_row(connection: Connection, observation_id: int, also: Sequence[int] = ()) -> Stored:
     cursor = await connection.execute(query("datastream_of_observation"), {"id": observation_id})
     found = await cursor.fetchone()
     if found is None:
         raise UnknownObservationError(observation_id)
-    await _lock_datastreams(connection, [found[0]])
+    await _lock_datastreams(connection, [found[0], *also])
     async with connection.cursor(row_factory=dict_row) as rows:
         await rows.execute(query("lock_observation"), {"id": observation_id})
         stored = await rows.fetchone()

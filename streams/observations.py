@@ -14,7 +14,7 @@ from typing import Self
 import msgspec
 import psycopg
 
-from streams import changes, store
+from streams import changes, stage, store
 from streams.candidate import Candidate, Channel
 from streams.channels import Channels
 from streams.errors import RegistryMovedError
@@ -37,8 +37,9 @@ from streams.tails import Tails
 
 BATCH_ROWS = 10_000
 FEW_ROWS = 100  # go in as JSON with one statement; more are copied
-WRITERS = 1
-EDITORS = 1  # changes at a time: two that move Observations between the same Datastreams would wait for each other
+WRITERS = 1  # of small requests: the larger the shared batch, the less each costs
+COPIERS = 2  # of data arrays: one prepares rows while the database takes in another's
+EDITORS = 2
 EDIT_GIVE_UP_S = 20.0
 GIVE_UP_S = 5.0
 
@@ -63,7 +64,8 @@ class ObservationStore:
         self._shown = shown
         self._tails = Tails()
         self._editing = asyncio.Semaphore(EDITORS)
-        self._queue: asyncio.Queue[Request] = asyncio.Queue()
+        self._few: asyncio.Queue[Request] = asyncio.Queue()
+        self._many: asyncio.Queue[Request] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
 
     @classmethod
@@ -72,11 +74,12 @@ class ObservationStore:
 
         `shown` is what `write_shown` gives of an Observation, see `insertion.insert`.
         """
-        pool = open_pool(database_url, WRITERS + EDITORS, "api-store", PLANNED_ONCE)
+        pool = open_pool(database_url, WRITERS + COPIERS + EDITORS, "api-store", PLANNED_ONCE)
         await pool.open()
         channels = Channels(database_url, "api-store")
         opened = cls(pool, limits or StoreLimits(), channels, shown)
-        opened._tasks = [asyncio.create_task(work) for work in (channels.listen(), *(opened._serve() for _ in range(WRITERS)))]
+        serving = [opened._few] * WRITERS + [opened._many] * COPIERS
+        opened._tasks = [asyncio.create_task(work) for work in (channels.listen(), *map(opened._serve, serving))]
         return opened
 
     async def close(self) -> None:
@@ -88,8 +91,15 @@ class ObservationStore:
                 await task
         await self._pool.close()
 
-    async def write_observations(self, observations: Sequence[NewObservation]) -> list[Written]:
-        """Judge, store and commit; returns for each its id or why it was not stored. Raises `psycopg.OperationalError`."""
+    async def write_observations(
+        self, observations: Sequence[NewObservation], within: store.Connection | None = None
+    ) -> list[Written]:
+        """Judge, store and commit; returns for each its id or why it was not stored. Raises `psycopg.OperationalError`.
+
+        `within` is a connection whose open transaction the Observations become part of: then nothing is committed here.
+        """
+        if within is not None:
+            return await self._write_within(within, observations)
         return (await self.write_shown(observations))[0]
 
     async def write_shown(self, observations: Sequence[NewObservation]) -> tuple[list[Written], dict[int, bytes]]:
@@ -97,36 +107,45 @@ class ObservationStore:
         if not observations:
             return [], {}
         request = Request(observations=observations, written=asyncio.get_running_loop().create_future(), shown={})
-        self._queue.put_nowait(request)
+        (self._few if len(observations) <= FEW_ROWS else self._many).put_nowait(request)
         return await request.written, request.shown
 
-    async def change_observation(self, observation_id: int, values: changes.Values) -> None:
+    async def change_observation(self, observation_id: int, values: changes.Values, within: store.Connection | None = None) -> None:
         """Change an Observation; see `streams.changes.change`."""
-        await self._edit(lambda connection: changes.change(connection, observation_id, values, self._channels.get, self._limits))
+        await self._edit(
+            lambda connection: changes.change(connection, observation_id, values, self._channels.get, self._limits), within
+        )
 
-    async def delete_observation(self, observation_id: int, allow: changes.Values) -> None:
+    async def delete_observation(self, observation_id: int, allow: changes.Values, within: store.Connection | None = None) -> None:
         """Delete an Observation; see `streams.changes.delete`."""
-        await self._edit(lambda connection: changes.delete(connection, observation_id, allow))
+        await self._edit(lambda connection: changes.delete(connection, observation_id, allow), within)
 
-    async def delete_observations(self, ids: Sequence[int]) -> None:
+    async def delete_observations(self, ids: Sequence[int], within: store.Connection | None = None) -> None:
         """Delete Observations in one transaction; those that are gone already are passed by."""
-        await self._edit(lambda connection: changes.delete_many(connection, ids))
+        await self._edit(lambda connection: changes.delete_many(connection, ids), within)
 
-    async def _edit(self, work: Callable[[store.Connection], Awaitable[None]]) -> None:
+    async def _edit(self, work: Callable[[store.Connection], Awaitable[None]], within: store.Connection | None) -> None:
+        if within is not None:
+            await self._edit_once(work, within)
+            return
         async for attempt in retrying(EDIT_GIVE_UP_S):
             with attempt:
-                async with self._editing, self._pool.connection() as connection, connection.transaction():
-                    try:
-                        await work(connection)
-                    except psycopg.errors.ForeignKeyViolation as error:
-                        raise RegistryMovedError("a Datastream or FeatureOfInterest was deleted meanwhile") from error
+                async with self._editing, self._pool.connection() as connection:
+                    await self._edit_once(work, connection)
 
-    async def _serve(self) -> None:
+    async def _edit_once(self, work: Callable[[store.Connection], Awaitable[None]], connection: store.Connection) -> None:
+        try:
+            async with connection.transaction():
+                await work(connection)
+        except psycopg.errors.ForeignKeyViolation as error:
+            raise RegistryMovedError("a Datastream or FeatureOfInterest was deleted meanwhile") from error
+
+    async def _serve(self, queue: asyncio.Queue[Request]) -> None:
         while True:
-            requests = [await self._queue.get()]
+            requests = [await queue.get()]
             rows = len(requests[0].observations)
-            while not self._queue.empty() and rows < BATCH_ROWS:
-                requests.append(self._queue.get_nowait())
+            while not queue.empty() and rows < BATCH_ROWS:
+                requests.append(queue.get_nowait())
                 rows += len(requests[-1].observations)
             await self._answer(requests)
 
@@ -182,7 +201,24 @@ class ObservationStore:
             if len(observations) <= FEW_ROWS:
                 return await self._write_few(connection, observations, shown)
             async with connection.transaction():
-                return await self._write_many(connection, observations)
+                return await self._write_many(connection, observations, self._tails)
+
+    async def _write_within(self, connection: store.Connection, observations: Sequence[NewObservation]) -> list[Written]:
+        """Write what may belong to entities that nobody else sees yet; nothing read of these is kept."""
+        await stage.create(connection)
+        await connection.execute("DELETE FROM stage")  # of an earlier part of the same transaction
+        ids = {o.datastream_id for o in observations}
+        self._channels.forget(ids)
+        try:
+            async with connection.transaction():
+                return await self._write_many(connection, observations, None)
+        except psycopg.DataError as error:
+            if len(observations) == 1:
+                return [RefusedObservationError(0, error.diag.message_primary or "refused by the database")]
+            singly = [(await self._write_within(connection, [observation]))[0] for observation in observations]
+            return [placed(result, place) for place, result in enumerate(singly)]
+        finally:
+            self._channels.forget()
 
     async def _write_few(
         self, connection: store.Connection, observations: Sequence[NewObservation], shown: dict[int, bytes]
@@ -211,12 +247,14 @@ class ObservationStore:
             unclear.update(observations[place].datastream_id for place in places if place not in written)
             self._channels.forget(unclear)
             async with connection.transaction():
-                rest = await self._write_many(connection, [observations[place] for place in left])
+                rest = await self._write_many(connection, [observations[place] for place in left], self._tails)
             written |= {place: placed(result, place) for place, result in zip(left, rest, strict=True)}
             self._channels.forget(unclear)
         return [written[place] for place in range(len(observations))]
 
-    async def _write_many(self, connection: store.Connection, observations: Sequence[NewObservation]) -> list[Written]:
+    async def _write_many(
+        self, connection: store.Connection, observations: Sequence[NewObservation], tails: Tails | None
+    ) -> list[Written]:
         now = datetime.now(UTC)
         channels = await self._channels.get(connection, {o.datastream_id for o in observations})
         features = await _features(connection, observations, channels)
@@ -240,7 +278,7 @@ class ObservationStore:
             candidates.append(candidate_of(observation, channel, feature_id, observation_id, now))
             written.append(observation_id)
         try:
-            await store.write_rows(connection, candidates, self._limits, self._tails)
+            await store.write_rows(connection, candidates, self._limits, tails)
         except (RegistryMovedError, psycopg.errors.ForeignKeyViolation) as error:
             self._channels.forget()
             raise RegistryMovedError("a Datastream or FeatureOfInterest was deleted meanwhile") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +18,11 @@ from streams.store import Receipt
 
 log = logging.getLogger(__name__)
 
-PAUSE_S = 0.02  # receipts are cumulative: of a burst only the last of each device goes out
+# Receipts are cumulative: of a burst only the last of each device goes out. One costs as much as storing a reading, so that after
+# many of them the next wait for longer; a gateway that has one message under way gets its receipt at once.
+PAUSE_S = 0.02
+PAUSE_PER_RECEIPT_S = 0.005
+LONGEST_PAUSE_S = 0.5
 
 
 class ReceiptPublisher:
@@ -63,18 +68,21 @@ class ReceiptPublisher:
         self._wake.set()
 
     def _run(self) -> None:
+        next_s = 0.0
         while not self._stopping:
             self._wake.wait()
             self._wake.clear()
-            threading.Event().wait(PAUSE_S)
-            if self._client.is_connected():
-                self._send()
+            threading.Event().wait(max(PAUSE_S, next_s - time.monotonic()))
+            sent = self._send() if self._client.is_connected() else 0
+            next_s = time.monotonic() + min(LONGEST_PAUSE_S, sent * PAUSE_PER_RECEIPT_S)
 
-    def _send(self) -> None:
-        for key in list(self._pending):
+    def _send(self) -> int:
+        keys = list(self._pending)
+        for key in keys:
             receipt = self._pending.pop(key)
             body = msgspec.json.encode({"epoch": receipt.epoch, "seq": receipt.seq})
             self._client.publish(f"region/1/{receipt.tenant}/{receipt.device}/receipt", body, qos=1, retain=True)
+        return len(keys)
 
     def _on_connect(self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         if reason.is_failure:

@@ -1,12 +1,15 @@
 """Many requests in one: `$batch` as multipart/mixed (OData 4.01, 11.7; 18-088, 10.3) and as JSON (OData JSON format 4.01, 19).
 
 Each request goes through the whole application, rights and limits included, one after the other. `$<contentId>` stands for an
-entity that an earlier request created, in an address or as an `@iot.id`. What a change set created is deleted again when one of its
-requests fails; what it changed or deleted before stays so.
+entity that an earlier request created, in an address or as an `@iot.id`. A change set is one transaction: when one of its requests
+fails, nothing of it was done.
 """
 
 from __future__ import annotations
 
+import asyncio
+import itertools
+import random
 import re
 import secrets
 from collections.abc import Mapping, Sequence
@@ -22,10 +25,14 @@ from starlette.types import ASGIApp, Message
 
 from api.access import Guard
 from api.body import parse_json
+from api.database import PATIENCE_S, Pool
 from api.errors import ApiError, InvalidEntityError, MediaTypeError, respond
 from api.sensorthings.multipart import Part, boundary_of, read_parts
+from api.unit import unit
 
 _MOST = 1_000
+_ATTEMPTS = 8
+_PAUSE_S = 0.05
 _METHODS = frozenset({"GET", "POST", "PATCH", "PUT", "DELETE"})
 _SCOPE = frozenset({"type", "asgi", "http_version", "scheme", "server", "client", "extensions"})
 _PASSED_ON = ("authorization", "accept-language")
@@ -61,6 +68,7 @@ class Batch:
     """Runs requests against `app`; `prefix` is the path of the service root, `root` its absolute URL."""
 
     app: ASGIApp
+    pool: Pool
     prefix: str
     root: str
     scope: Mapping[str, Any]
@@ -70,30 +78,39 @@ class Batch:
     async def run(self, requests: Sequence[Inner]) -> list[Answered]:
         """Answer in order; of a change set that failed all answers say so."""
         answers: list[Answered] = []
-        failed: set[str] = set()
-        for inner in requests:
-            if inner.group is not None and inner.group in failed:
-                answers.append(_dependent(inner))
-                continue
-            answer = await self._one(inner)
-            answers.append(answer)
-            if inner.group is not None and answer.status >= HTTPStatus.BAD_REQUEST:
-                failed.add(inner.group)
-                answers = await self._take_back(answers, answer)
+        for group, members in itertools.groupby(requests, key=lambda inner: inner.group):
+            if group is None:
+                answers += [await self._one(inner) for inner in members]
+            else:
+                answers += await self._change_set(list(members))
         return answers
 
-    async def _take_back(self, answers: list[Answered], cause: Answered) -> list[Answered]:
-        kept: list[Answered] = []
-        for answer in reversed(answers):
-            if answer.inner.group != cause.inner.group or answer is cause:
-                kept.append(answer)
-                continue
-            created = _LOCATION.search(answer.headers.get("location", ""))
-            if created is not None:
-                gone = Inner(id="", method="DELETE", url=created[0], headers={}, body=b"", group=None)
-                await self._call(gone, created[0], b"")
-            kept.append(_dependent(answer.inner))
-        return kept[::-1]
+    async def _change_set(self, members: Sequence[Inner]) -> list[Answered]:
+        before = dict(self.made)
+        answers: list[Answered] = []
+        for attempt in range(1, _ATTEMPTS + 1):
+            async with unit(self.pool, PATIENCE_S) as opened:
+                answers = await self._together(members)
+                if answers[-1].status >= HTTPStatus.BAD_REQUEST:
+                    opened.give_up()
+            if not opened.is_given_up:
+                break
+            self.made = dict(before)
+            gave_way = opened.again or answers[-1].status == HTTPStatus.SERVICE_UNAVAILABLE
+            if not gave_way or attempt == _ATTEMPTS:
+                failed = len(answers) - 1
+                return [answers[-1] if place == failed else _dependent(inner) for place, inner in enumerate(members)]
+            await asyncio.sleep(_PAUSE_S * attempt * random.random())  # noqa: S311 -- no secret
+        return answers
+
+    async def _together(self, members: Sequence[Inner]) -> list[Answered]:
+        """Answer up to the first that fails."""
+        answers: list[Answered] = []
+        for inner in members:
+            answers.append(await self._one(inner))
+            if answers[-1].status >= HTTPStatus.BAD_REQUEST:
+                break
+        return answers
 
     async def _one(self, inner: Inner) -> Answered:
         try:
@@ -170,6 +187,7 @@ class Batches:
     """Answers `POST $batch`; only for those who may write."""
 
     guard: Guard
+    pool: Pool
     prefix: str
     root: str
 
@@ -180,7 +198,7 @@ class Batches:
         raw = await request.body()
         scope = {name: value for name, value in request.scope.items() if name in _SCOPE}
         scope |= {"root_path": request.scope.get("root_path", ""), "state": request.scope.get("state", {})}
-        batch = Batch(app=request.app, prefix=self.prefix, root=self.root, scope=scope, headers=request.headers)
+        batch = Batch(app=request.app, pool=self.pool, prefix=self.prefix, root=self.root, scope=scope, headers=request.headers)
         if media_type.lower().startswith("multipart/mixed"):
             parts = read_parts(raw, boundary_of(media_type))
             inners = [inner for index, part in enumerate(parts) for inner in _of_part(part, index)]
@@ -203,7 +221,11 @@ def _of_json(body: Any) -> list[Inner]:
     requests = cast("dict[str, Any]", body).get("requests") if isinstance(body, dict) else None
     if not isinstance(requests, list):
         raise InvalidEntityError("requests must be an array", field="requests")
-    return [_of_object(item, f"requests[{index}]") for index, item in enumerate(cast("list[Any]", requests))]
+    inners = [_of_object(item, f"requests[{index}]") for index, item in enumerate(cast("list[Any]", requests))]
+    groups = [group for group, _ in itertools.groupby(inner.group for inner in inners) if group is not None]
+    if len(set(groups)) != len(groups):
+        raise InvalidEntityError("requests of one atomicityGroup must stand together", field="requests")
+    return inners
 
 
 def _of_object(item: Any, path: str) -> Inner:

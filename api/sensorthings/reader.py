@@ -23,6 +23,7 @@ from api.sensorthings.odata.parser import parse
 from api.sensorthings.odata.statement import Statement
 from api.sensorthings.odata.syntax import Parsed, Request
 from api.sensorthings.wire.v1_1 import PREFIX, WireV11
+from api.unit import Connection, within
 from infra.settings import ApiSettings
 
 _SHAPES = 512
@@ -109,21 +110,29 @@ class Reader:
         return await self._fetch(statement.query, statement.bind(parsed.values), prepare=True)
 
     async def _fetch(self, query: bytes, parameters: list[str], *, prepare: bool) -> list[bytes | None]:
+        if within() is not None:  # a change set sees what it did
+            async with self._pool.connection() as connection:
+                return await _execute(connection, query, parameters, prepare=prepare)
         # One statement without a transaction of its own: there is nothing that `connection()` would have to end.
         connection = await self._pool.getconn()
         try:
-            cursor = AsyncRawCursor(connection)
-            await cursor.execute(query, parameters, prepare=prepare)
-        except InternalError_ as error:
-            # PostGIS says so of geometries that cross themselves and of patterns that are none.
-            raise MalformedQueryError("$filter", None, "these geometries can't be compared in this way") from error
+            return await _execute(connection, query, parameters, prepare=prepare)
         finally:
             await self._pool.putconn(connection)
-        result = cursor.pgresult
-        # The bytes as they came, without a decoding that the response would undo.
-        if result is None or result.ntuples == 0:
-            return []
-        return [result.get_value(0, index) for index in range(result.nfields)]
+
+
+async def _execute(connection: Connection, query: bytes, parameters: list[str], *, prepare: bool) -> list[bytes | None]:
+    cursor = AsyncRawCursor(connection)
+    try:
+        await cursor.execute(query, parameters, prepare=prepare)
+    except InternalError_ as error:
+        # PostGIS says so of geometries that cross themselves and of patterns that are none.
+        raise MalformedQueryError("$filter", None, "these geometries can't be compared in this way") from error
+    result = cursor.pgresult
+    # The bytes as they came, without a decoding that the response would undo.
+    if result is None or result.ntuples == 0:
+        return []
+    return [result.get_value(0, index) for index in range(result.nfields)]
 
 
 def _whole(found: list[bytes | None]) -> bytes:

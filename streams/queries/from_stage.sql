@@ -7,7 +7,7 @@ WITH staged AS MATERIALIZED (
            NULL::bigint AS place
       FROM stage
      ORDER BY datastream_id, phenomenon_time, coalesce(discriminator, id),
-              epoch DESC NULLS LAST, seq DESC NULLS LAST, item DESC NULLS LAST, coalesce(result, number::text) DESC NULLS LAST, received
+              rank_of_copy(epoch, seq, item, result, number) DESC, received
 ),
 zone AS (
     SELECT d.id, t.timezone, d.angle FROM datastream d JOIN thing t ON t.id = d.thing_id WHERE d.id IN (SELECT datastream_id FROM staged)

@@ -6,7 +6,7 @@ WITH contender AS (
            number, result, flag, tests, ruleset, feature_id, lon, lat, height, parameters, epoch, seq, item
       FROM stage
      ORDER BY datastream_id, phenomenon_time, coalesce(discriminator, id),
-              epoch DESC NULLS LAST, seq DESC NULLS LAST, item DESC NULLS LAST, coalesce(result, number::text) DESC NULLS LAST, received
+              rank_of_copy(epoch, seq, item, result, number) DESC, received
 ),
 beaten AS (
     SELECT c.*, o.id, o.number AS old_number, o.result AS old_result, o.flag AS old_flag,
@@ -15,12 +15,10 @@ beaten AS (
       FROM contender c JOIN observation o
         ON o.datastream_id = c.datastream_id AND o.phenomenon_time = c.phenomenon_time AND o.discriminator = c.discriminator
        AND o.phenomenon_time BETWEEN (SELECT min(phenomenon_time) FROM stage) AND (SELECT max(phenomenon_time) FROM stage)
+     CROSS JOIN LATERAL (SELECT rank_of_copy(c.epoch, c.seq, c.item, c.result, c.number) AS of_copy,
+                                rank_of_copy(o.epoch, o.seq, o.item, o.result::text, o.number) AS of_stored) AS rank
      WHERE NOT o.deleted AND NOT o.manual
-       AND ((c.epoch IS NOT NULL, coalesce(c.epoch, 0), coalesce(c.seq, 0), coalesce(c.item, 0), coalesce(c.result, c.number::text, ''))
-            > (o.epoch IS NOT NULL, coalesce(o.epoch, 0), coalesce(o.seq, 0), coalesce(o.item, 0), coalesce(o.result::text, o.number::text, ''))
-         OR ((c.epoch IS NOT NULL, coalesce(c.epoch, 0), coalesce(c.seq, 0), coalesce(c.item, 0), coalesce(c.result, c.number::text, ''))
-            = (o.epoch IS NOT NULL, coalesce(o.epoch, 0), coalesce(o.seq, 0), coalesce(o.item, 0), coalesce(o.result::text, o.number::text, ''))
-            AND c.received < o.received))
+       AND (rank.of_copy > rank.of_stored OR rank.of_copy = rank.of_stored AND c.received < o.received)
 ),
 changed AS (
     UPDATE observation o

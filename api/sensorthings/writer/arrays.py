@@ -12,6 +12,7 @@ from api.sensorthings.writer import times
 from api.sensorthings.writer.plan import Existing
 from api.sensorthings.writer.planner import ID, LARGEST_ID, reference
 from api.store import Store
+from api.unit import within
 from streams.contract import NewObservation
 
 _TEXTS = {"phenomenonTime", "result", "resultTime", "resultQuality", "validTime", "parameters"}
@@ -30,7 +31,7 @@ def read_arrays(body: Any, now: datetime) -> list[Item]:
 
 async def store_arrays(items: Sequence[Item], store: Store, root: str) -> tuple[list[str], int]:
     """Store what can be; gives for each row its address or `error` and why, and how many were stored."""
-    results = iter(await store.write_observations([item for item in items if not isinstance(item, str)]))
+    results = iter(await store.write_observations([item for item in items if not isinstance(item, str)], within()))
     answers: list[str] = []
     created = 0
     for item in items:

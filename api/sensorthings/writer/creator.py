@@ -1,8 +1,7 @@
-"""Writes plans: entities in one transaction, then their Observations through the store.
+"""Writes plans: entities, and their Observations through the store.
 
-The store commits on its own, so that concurrent posts share a transaction. A plan that has both is checked as a whole
-before its entities are committed; where the store fails all the same (its database went away in between), the entities
-are taken back.
+Observations alone are the store's to commit, so that concurrent posts share a transaction. A plan that has both is one transaction
+of its own.
 """
 
 from __future__ import annotations
@@ -12,19 +11,25 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from psycopg import errors as pg
-
-from api.database import PATIENCE_S, Pool, statement
+from api.database import PATIENCE_S, Pool
 from api.errors import ApiError, InvalidEntityError, UnknownEntityError
-from api.sensorthings.writer.plan import Existing, Plan, Row, Target
+from api.sensorthings.writer.plan import Existing, New, Plan, Row, Target
 from api.sensorthings.writer.rows import ORDER, Ids, no_feature, set_of, write_rows
 from api.store import Store
-from streams.contract import NewObservation, NoFeatureError, RefusedObservationError, UnknownDatastreamError, UnknownFeatureError
+from api.unit import AGAIN, unit, within
+from streams.contract import (
+    NewObservation,
+    NoFeatureError,
+    RefusedObservationError,
+    RegistryMovedError,
+    UnknownDatastreamError,
+    UnknownFeatureError,
+)
 
 Clock = Callable[[], datetime]
 
 _ATTEMPTS = 8
-_UNDO = statement(__file__, "undo.sql")
+_AGAIN = (*AGAIN, RegistryMovedError)
 
 
 def utc_now() -> datetime:
@@ -51,40 +56,39 @@ class Creator:
     async def create(self, plan: Plan, root: Target) -> Created:
         """Write a plan; raises `ApiError`s. After an error nothing of the plan is there."""
         now = self.clock()
-        ids = await self._write(plan, now) if _needs_rows(plan) else Ids()
-        rows = plan.new("Observations")
-        if not rows:
-            return Created(id=ids.of(root))
-        try:
-            numbers, shown = await self._store(rows, ids, now)
-        except Exception:
-            await self._undo(ids)
-            raise
-        if root.entity_set != "Observations" or isinstance(root, Existing):
-            return Created(id=ids.of(root))
-        return Created(id=numbers[root.index], shown=shown.get(numbers[root.index]))
-
-    async def _write(self, plan: Plan, now: datetime) -> Ids:
+        if not _needs_rows(plan):
+            rows = plan.new("Observations")
+            numbers, shown = await self._store(rows, Ids(), now)
+            assert isinstance(root, New)  # an Observation of the plan
+            return Created(id=numbers[root.index], shown=shown.get(numbers[root.index]))
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                async with self.pool.connection(timeout=PATIENCE_S) as connection:
-                    return await write_rows(connection, plan, now)
-            except (pg.DeadlockDetected, pg.SerializationFailure):
-                if attempt == _ATTEMPTS:
+                return await self._create_together(plan, root, now)
+            except _AGAIN:
+                if attempt == _ATTEMPTS or within() is not None:
                     raise
         raise AssertionError
 
+    async def _create_together(self, plan: Plan, root: Target, now: datetime) -> Created:
+        async with unit(self.pool, PATIENCE_S) as opened:
+            ids = await write_rows(opened.connection, plan, now)
+            rows = plan.new("Observations")
+            numbers, _ = await self._store(rows, ids, now) if rows else ([], {})
+        if root.entity_set != "Observations" or isinstance(root, Existing):
+            return Created(id=ids.of(root))
+        return Created(id=numbers[root.index])
+
     async def _store(self, rows: Sequence[Row], ids: Ids, now: datetime) -> tuple[list[int], dict[int, bytes]]:
-        results, shown = await self.store().write_shown([_observation(row, ids, now) for row in rows])
+        observations, connection = [_observation(row, ids, now) for row in rows], within()
+        shown: dict[int, bytes] = {}
+        if connection is not None:
+            results = await self.store().write_observations(observations, connection)
+        else:
+            results, shown = await self.store().write_shown(observations)
         for row, result in zip(rows, results, strict=True):
             if not isinstance(result, int):
                 raise _refused(row, result)
         return [result for result in results if isinstance(result, int)], shown
-
-    async def _undo(self, ids: Ids) -> None:
-        if any(ids.by_set.values()):
-            async with self.pool.connection() as connection:
-                await connection.execute(_UNDO, {name: list(ids.by_set[name]) for name in ORDER})
 
 
 def _needs_rows(plan: Plan) -> bool:

@@ -23,6 +23,7 @@ from api.sensorthings.writer.creator import Clock, utc_now
 from api.sensorthings.writer.plan import Existing
 from api.sensorthings.writer.rows import pair_statement, set_of
 from api.store import Store
+from api.unit import within
 from devices.units import is_known
 from streams.contract import (
     RegistryMovedError,
@@ -127,12 +128,12 @@ class Editor:
         async def values(connection: AsyncConnection[Any], stored: Mapping[str, Any]) -> Mapping[str, Any]:
             body = await asked.resolve(described, entity.id)
             change = read_change(described, body, number=entity.id, stored=stored, whole=asked.whole)
-            await _check_targets(connection, change)
+            await _check_targets(connection, change, not_locked="Datastreams")
             links = {column: target.id for column, target in change.links.items()}
             return _observation_values(change.values) | links
 
         try:
-            await self.store().change_observation(entity.id, values)
+            await self.store().change_observation(entity.id, values, within())
         except UnknownObservationError as error:
             raise UnknownEntityError(f"there is no Observation {entity.id}") from error
         except UnfitResultError as error:
@@ -146,7 +147,7 @@ class Editor:
             return {}
 
         try:
-            await self.store().delete_observation(entity.id, allow)
+            await self.store().delete_observation(entity.id, allow, within())
         except UnknownObservationError as error:
             raise UnknownEntityError(f"there is no Observation {entity.id}") from error
 
@@ -218,10 +219,12 @@ def _zone(change: Change) -> str:
     return properties.get("timezone") or "Europe/Berlin"
 
 
-async def _check_targets(connection: AsyncConnection[Any], change: Change) -> None:
+async def _check_targets(connection: AsyncConnection[Any], change: Change, *, not_locked: str = "") -> None:
+    """Refuse links to what is not there. `not_locked` ends the names of sets that the store locks itself, in its order."""
     for target in (*change.links.values(), *(change.locations or ())):
         described = set_of(target.entity_set)
-        asked = SQL("SELECT id FROM {} WHERE id = %s FOR KEY SHARE").format(Identifier(described.table))
+        strength = SQL("") if not_locked and target.entity_set.endswith(not_locked) else SQL(" FOR KEY SHARE")
+        asked = SQL("SELECT id FROM {} WHERE id = %s{}").format(Identifier(described.table), strength)
         if await (await connection.execute(asked, (target.id,))).fetchone() is None:
             message = f"{target.path}: there is no {described.singular} {target.id}"
             raise InvalidEntityError(message, field=target.path)

@@ -9,11 +9,12 @@ from urllib.parse import unquote_plus
 
 import msgspec
 
-from api.errors import InvalidQueryError, NotAllowedError, UnknownEntityError
+from api.errors import InvalidQueryError, UnknownEntityError
 from api.sensorthings.writer.address import collection_at
 from api.sensorthings.writer.asked import Asked, ReadEntity
 from api.sensorthings.writer.editor import Editor
 from api.sensorthings.writer.plan import Existing
+from api.unit import within
 
 _AT_ONCE = 1_000
 Find = Callable[[str, str], Awaitable[bytes | None]]
@@ -34,11 +35,9 @@ class Filtered:
             raise InvalidQueryError("a filtered DELETE takes $filter alone")
         collection = await collection_at(path, self.editor.pool)
         name = collection.entity_set.name
-        if collection.navigation is not None and name != "Observations":
-            raise NotAllowedError("a filtered DELETE goes to an entity set, as Things?$filter=…", allowed=("GET", "HEAD", "POST"))
         while ids := await self._page(path, query):
             if name == "Observations":
-                await self.editor.store().delete_observations(ids)
+                await self.editor.store().delete_observations(ids, within())
                 continue
             for number in ids:
                 await self._delete_one(Existing(entity_set=name, id=number))
