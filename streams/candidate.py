@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import IntEnum
 
 import msgspec
 
 from streams.rulebook import RuleBook
 
 NAN = float("nan")
+
+
+class Kind(IntEnum):
+    """What a Datastream's observationType asks of a result (18-088, table 12)."""
+
+    ANY = 0
+    NUMBER = 1
+    COUNT = 2
+    TRUTH = 3
 
 
 class Channel(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +41,7 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
     parts: tuple[tuple[float, ...], ...] | None = None
     property_id: int | None = None  # of the ObservedProperty
     rules: RuleBook | None = None  # None: no test looks at the rows around
+    kind: Kind = Kind.ANY
     computed: bool = False  # by its formula: nobody else writes to it
 
 

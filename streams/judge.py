@@ -8,11 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from devices.vocabulary import Flag
-from streams.candidate import NAN, Candidate
+from streams.candidate import NAN, Candidate, Kind
 from streams.quality import flags, tests
 
 RULESET_VERSION = 1
 FUTURE_LIMIT_S = 300.0
+_TRUTHS = ("true", "false")
 AHEAD_MASK = flags.mask(("timing_gap",))  # of the tests alone, timing_gap looks at the clock only
 
 
@@ -25,9 +26,10 @@ def judge(
         # float64 turns None into NaN
         return np.array([value(c) for c in candidates], dtype=np.float64)
 
+    numbers = column(lambda c: c.number)
     verdicts = {
-        "syntax": np.ones(len(candidates), dtype=np.int8),
-        "gross_range": tests.gross_range(column(lambda c: c.number), *_spans(candidates)),
+        "syntax": _syntax(candidates, numbers),
+        "gross_range": tests.gross_range(numbers, *_spans(candidates)),
         "timing_gap": tests.ahead_of_time(column(lambda c: (c.time - c.received).total_seconds()), future_limit_s),
     }
     if any(c.numbers for c in candidates):
@@ -37,6 +39,18 @@ def judge(
     packed = flags.pack(verdicts)
     missing = np.array([c.missing for c in candidates], dtype=bool)
     return flags.aggregate_flag(packed, missing), packed
+
+
+def _syntax(candidates: Sequence[Candidate], numbers: tests.Floats) -> tests.Flags:
+    """Flag 4 for a result that is not of its Datastream's observationType; a null is of every type."""
+    kind = np.array([c.channel.kind for c in candidates], dtype=np.int8)
+    result = np.array([c.result is not None for c in candidates], dtype=bool)
+    is_number = ~np.isnan(numbers)
+    truth = np.array([c.channel.kind == Kind.TRUTH and c.result in _TRUTHS for c in candidates], dtype=bool)
+    wrong = (kind == Kind.NUMBER) & result & ~is_number
+    wrong |= (kind == Kind.COUNT) & ((result & ~is_number) | (is_number & (numbers != np.rint(numbers))))
+    wrong |= (kind == Kind.TRUTH) & (is_number | (result & ~truth))
+    return np.where(wrong, Flag.FAIL, Flag.GOOD).astype(np.int8)
 
 
 def _spans(candidates: Sequence[Candidate]) -> tests.Floats:

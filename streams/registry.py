@@ -9,13 +9,20 @@ from typing import Any, cast
 import psycopg
 from psycopg.rows import TupleRow
 
-from streams.candidate import NAN, Channel
+from streams.candidate import NAN, Channel, Kind
 from streams.quality.rules import Rules
 from streams.quality.rulesets import LATEST, RulesetError, rules_for
 from streams.queries import query
 from streams.rulebook import RuleBook
 
 log = logging.getLogger(__name__)
+
+_TYPES = "http://www.opengis.net/def/observationType/OGC-OM/2.0/OM_"
+_KINDS = {
+    f"{_TYPES}Measurement": Kind.NUMBER,
+    f"{_TYPES}CountObservation": Kind.COUNT,
+    f"{_TYPES}TruthObservation": Kind.TRUTH,
+}
 
 Connection = psycopg.AsyncConnection[TupleRow]
 DeviceKey = tuple[str, str]
@@ -97,7 +104,7 @@ def _by_device(rows: Iterable[TupleRow]) -> dict[DeviceKey, dict[str, Channel]]:
 
 
 def _channel(row: TupleRow) -> Channel:
-    _, device, _, datastream_id, thing_id, unit, fail, suspect, place, properties, feature_id, parts, *quality = row
+    _, device, _, datastream_id, thing_id, unit, fail, suspect, place, properties, feature_id, parts, *quality, kind = row
     properties = cast("dict[str, Any]", properties or {})
     computed = parts is None and "formula" in cast("dict[str, Any]", quality[0] or {})
     fail_low, fail_high = _span(fail, 2)
@@ -125,6 +132,7 @@ def _channel(row: TupleRow) -> Channel:
         property_id=quality[1],
         rules=_book(datastream_id, device, unit, *quality) if parts is None and not computed else None,
         computed=computed,
+        kind=_KINDS.get(kind, Kind.ANY) if parts is None else Kind.ANY,
     )
 
 

@@ -3,7 +3,7 @@ SELECT t.tenant, t.device, d.channel, d.id, t.id, d.unit_of_measurement ->> 'def
        coalesce(d.properties -> 'fail_span', p.properties -> 'fail_span'),
        coalesce(d.properties -> 'suspect_span', p.properties -> 'suspect_span'),
        l.location, t.properties, l.feature_id, parts.spans,
-       d.properties, p.id, p.properties ->> 'key', t.timezone, chosen.spans
+       d.properties, p.id, p.properties ->> 'key', t.timezone, chosen.spans, d.observation_type
   FROM datastream d
   JOIN thing t ON t.id = d.thing_id
   LEFT JOIN observed_property p ON p.id = d.observed_property_id

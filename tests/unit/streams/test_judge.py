@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from streams.candidate import Candidate, Channel
+from streams.candidate import Candidate, Channel, Kind
 from streams.judge import judge
 from streams.quality.tests import TESTS
 
@@ -44,6 +44,22 @@ def test_without_spans_a_number_is_not_evaluated() -> None:
 
 def test_a_text_has_no_range_and_is_good() -> None:
     assert verdict(candidate(None, result='"open"', channel={})) == [(1, {"syntax": 1})]
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "flag"),
+    [
+        (Kind.NUMBER, {"number": None, "result": '"wet"'}, 4), (Kind.NUMBER, {"number": None, "result": "true"}, 4),
+        (Kind.NUMBER, {"number": 1.5}, 1), (Kind.NUMBER, {"number": 2.0**60, "result": str(2**60 + 1)}, 1),
+        (Kind.COUNT, {"number": 3.0}, 1), (Kind.COUNT, {"number": 3.5}, 4), (Kind.COUNT, {"number": None, "result": '"3"'}, 4),
+        (Kind.TRUTH, {"number": None, "result": "false"}, 1), (Kind.TRUTH, {"number": 1.0}, 4),
+        (Kind.TRUTH, {"number": None, "result": '"true"'}, 4),
+        (Kind.NUMBER, {"number": None, "missing": True}, 9), (Kind.TRUTH, {"number": None, "missing": True}, 9),
+    ],
+)  # fmt: skip
+def test_a_result_that_is_not_of_its_observation_type_fails_syntax(kind: Kind, given: dict[str, Any], flag: int) -> None:
+    [(found, tests)] = verdict(candidate(channel={"fail_low": -1e99, "kind": kind}, **given))
+    assert (found, tests["syntax"]) == (flag, 4 if flag == 4 else 1)
 
 
 def test_no_value_is_missing_whatever_else_is_wrong() -> None:
