@@ -15,6 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import paho.mqtt.client as mqtt
+from load import register
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -23,7 +24,7 @@ from road import Platform, until
 from road_poison import poisons
 from sources import CHANNELS
 from stage import Scenario, Stage
-from truth import check_figures
+from truth import check_derived
 
 from devices.gateway import Gateway, Pace
 from infra import packets
@@ -42,7 +43,7 @@ def shuffled(stage: Stage) -> None:
     """Every message three times, in any order, some of it 30 days late: the tables are those of each message once."""
     with stage.load(may_lose_plain=False) as made:
         device = f"shuffled-{time.monotonic_ns()}"
-        channels = stage.platform.register(device, CHANNELS)
+        channels = register(stage.platform, device, CHANNELS)
         messages, rows = _identified(device, stage.times(3_000, 200), stage.rng)
         _send_shuffled(stage, messages)
         expect_rows(stage.platform, channels, rows)
@@ -78,7 +79,7 @@ def redelivered(stage: Stage) -> None:
     """Gateways that lose patience at once, and a second copy of every message from elsewhere."""
     with stage.load(may_lose_plain=False) as made:
         device = f"impatient-{time.monotonic_ns()}"
-        channels = stage.platform.register(device, CHANNELS)
+        channels = register(stage.platform, device, CHANNELS)
         user, password = stage.platform.account(device)
         pace = Pace(resend_after=0.05, settle=0.1)
         rows: dict[str, dict[datetime, float]] = {channel: {} for channel in CHANNELS}
@@ -104,7 +105,7 @@ def clock_jumps(stage: Stage) -> None:
     """
     with stage.load(may_lose_plain=False):
         device = f"jumping-{time.monotonic_ns()}"
-        channels = stage.platform.register(device)
+        channels = register(stage.platform, device)
         rows: dict[datetime, float] = {}
         refused = 0
         clock = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=6)
@@ -134,7 +135,7 @@ def dst_days(stage: Stage) -> None:
     """The days on which clocks change have 92 and 100 quarter-hours; each of their readings is in its local day."""
     with stage.load(may_lose_plain=False):
         device = f"dst-{time.monotonic_ns()}"
-        channels = stage.platform.register(device, timezone="Europe/Berlin")
+        channels = register(stage.platform, device, timezone="Europe/Berlin")
         with stage.platform.gateway(device, stage.folder) as gateway:
             for day in DST_DAYS:
                 start = datetime.fromisoformat(day).replace(tzinfo=BERLIN) - timedelta(hours=2)
@@ -149,7 +150,7 @@ def dst_days(stage: Stage) -> None:
                 "SELECT sum(n) FROM aggregate WHERE datastream_id = %s AND span = 'day' AND bucket = %s", channels["t"], start
             )
             assert n == quarters, f"{day} has {n} quarter-hours"
-        assert check_figures(stage.platform, channels.values()) == []
+        assert check_derived(stage.platform, channels.values()) == []
 
 
 def poisoned(stage: Stage) -> None:
@@ -157,7 +158,7 @@ def poisoned(stage: Stage) -> None:
     table = poisons()
     with stage.load(may_lose_plain=False) as made:
         device = f"poisoned-{time.monotonic_ns()}"
-        channel = stage.platform.register(device)["t"]
+        channel = register(stage.platform, device)["t"]
         stored = refused = 0
         start = datetime.now(UTC).replace(microsecond=0) - timedelta(days=3)
         used: set[str] = set()
@@ -174,7 +175,7 @@ def poisoned(stage: Stage) -> None:
             assert gateway.flush(240), gateway.statistics()
         found = stage.platform.stored(device), stage.platform.refused(device)
         assert found == (stored, refused), f"stored and refused are {found}, not {(stored, refused)}"
-        assert check_figures(stage.platform, [channel]) == []
+        assert check_derived(stage.platform, [channel]) == []
         made.notes["poisoned_messages"] = refused
 
 
@@ -259,7 +260,7 @@ def overload(stage: Stage) -> None:
     """Far more is offered than is stored meanwhile; it waits in outboxes, broker and log, and is stored in the end."""
     with stage.load(may_lose_plain=False, patience_s=600) as made:
         device = f"flood-{time.monotonic_ns()}"
-        channel = stage.platform.register(device)["t"]
+        channel = register(stage.platform, device)["t"]
         offered = round(stage.seconds(OFFERED, 20_000))
         with stage.platform.gateway(device, stage.folder) as gateway:
             began = time.monotonic()
@@ -273,7 +274,7 @@ def overload(stage: Stage) -> None:
         made.notes |= {"offered": offered, "offered_per_s": round(offered / took)}
         made.notes |= {"stored_meanwhile": stored, "stored_per_s": round(offered / drained)}
         assert _rows(stage.platform, channel) == offered
-        assert check_figures(stage.platform, [channel]) == []
+        assert check_derived(stage.platform, [channel]) == []
 
 
 def _rows(platform: Platform, channel: int) -> int:
@@ -297,7 +298,7 @@ def expect_rows(platform: Platform, channels: dict[str, int], rows: dict[str, di
         found = dict(platform.rows("SELECT phenomenon_time, number FROM observation WHERE datastream_id = %s", channels[channel]))
         wrong = [at for at in expected.keys() | found.keys() if expected.get(at) != found.get(at)]
         assert not wrong, f"{channel}: {len(wrong)} of {len(expected)} rows are wrong, {len(found)} are there"
-    wrong = check_figures(platform, channels.values())
+    wrong = check_derived(platform, channels.values())
     assert not wrong, wrong
 
 

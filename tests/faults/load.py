@@ -154,12 +154,12 @@ def probe_names(prefix: str) -> list[str]:
     raise AssertionError
 
 
-def register(platform: Platform, device: str, channels: tuple[str, ...]) -> dict[str, int]:
+def register(platform: Platform, device: str, channels: tuple[str, ...] = ("t",), **properties: Any) -> dict[str, int]:
     """Register a device; the API may still find out that its database is back, and refuse what it has done already."""
     deadline = time.monotonic() + 60
     while True:
         try:
-            return platform.register(device, channels, judging=JUDGING)
+            return platform.register(device, channels, judging=JUDGING, **properties)
         except (AssertionError, KeyError, httpx.TransportError):
             if time.monotonic() > deadline:
                 raise
@@ -191,7 +191,7 @@ def load(
     prefix = f"{name}-{next(_runs)}"
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        probes = {device: register(platform, device, ("t",))["t"] for device in probe_names(prefix)}
+        probes = {device: register(platform, device)["t"] for device in probe_names(prefix)}
         probe = stack.enter_context(platform.gateway(next(iter(probes)), folder, account=publisher(platform)))
         sources: list[Source] = []
         for place in range(gateways + plain):

@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 import httpx
+from load import register
 from road import Platform
-from truth import check_figures
+from truth import check_derived
 
 
 class Poster(threading.Thread):
@@ -55,12 +56,12 @@ class Poster(threading.Thread):
         assert told <= ids, f"{len(told - ids)} Observations were created and are not there"
         assert len(ids) <= len(told) + self.unanswered, f"{len(ids)} rows of {len(told)} created, {self.unanswered} unanswered"
         assert len(told) == len(self._selves), "an id was given twice"
-        wrong = check_figures(self._platform, [self._channel])
+        wrong = check_derived(self._platform, [self._channel])
         assert not wrong, wrong
         return {"created": len(told), "created_unanswered": self.unanswered}
 
     def __enter__(self) -> Self:
-        self._channel = self._platform.register(self._device)["t"]
+        self._channel = register(self._platform, self._device)["t"]
         self.start()
         return self
 

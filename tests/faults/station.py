@@ -115,9 +115,11 @@ class Stations:
         self._processes[device] = subprocess.Popen([sys.executable, __file__, spec], stdin=subprocess.DEVNULL)
 
     def __enter__(self) -> Self:
+        from load import register  # noqa: PLC0415 - the station's own process has no such path
+
         self._folder.mkdir(parents=True)
         for device in self._devices:
-            self._channels[device] = self._platform.register(device)["t"]
+            self._channels[device] = register(self._platform, device)["t"]
             user, password = self._platform.account(device)
             self._specs[device] = {
                 "host": "127.0.0.1", "port": self._platform.mqtt_port, "user": user, "password": password, "device": device,

@@ -65,8 +65,7 @@ def check(made: Load, *, may_lose_plain: bool = True) -> Verdict:
         _check_source(platform, source, verdict, may_lose=may_lose_plain and not source.has_outbox)
     _check_receipts(made, verdict)
     ids = [each for source in made.sources for each in source.channels.values()]
-    verdict.wrong += check_figures(platform, ids)
-    verdict.wrong += check_verdicts(platform, ids)
+    verdict.wrong += check_derived(platform, ids)
     ((verdict.flagged,),) = platform.rows("SELECT count(*) FROM observation WHERE datastream_id = ANY (%s) AND flag IN (3, 4)", ids)
     return verdict
 
@@ -127,6 +126,12 @@ def check_ledger(platform: Platform, timeout_s: float = 60.0) -> list[str]:
                 return []
         time.sleep(0.2)
     return [f"the ledger is not at the end of the log: {seen}"]
+
+
+def check_derived(platform: Platform, datastreams: Iterable[int]) -> list[str]:
+    """Compare all that follows from the rows of these Datastreams with the rows."""
+    ids = sorted(datastreams)
+    return check_figures(platform, ids) + check_verdicts(platform, ids)
 
 
 def check_figures(platform: Platform, datastreams: Iterable[int]) -> list[str]:
