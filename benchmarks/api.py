@@ -20,9 +20,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import uvloop
 from rich.console import Console
 from rich.table import Table
 
+from api.memory import keep_freed_memory
 from benchmarks import api_extra
 from benchmarks.api_client import Connection, Measured, Service, measure
 from benchmarks.api_region import Region
@@ -101,9 +103,10 @@ def main() -> int:
     if given.quick:
         given.things, given.observations, given.seconds = 20, 20_000, 2.0
     only = frozenset(filter(None, given.only.split(",")))
+    keep_freed_memory()
     with platform(given.servers) as running:
         report, facts = Report(), {"load_before": os.getloadavg()[0]}
-        asyncio.run(measure_requests(running, given, only, report))
+        uvloop.run(measure_requests(running, given, only, report))
         if given.servers == "local" and not given.compare and (not only or "pgbench" in only):
             facts["pgbench"] = api_extra.pgbench(
                 running, int(max(3, given.seconds)), lambda text: CONSOLE.print(text, markup=False)
