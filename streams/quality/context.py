@@ -87,6 +87,8 @@ class _Judge:
 
     def by_rules(self, rows: Places) -> Iterator[tuple[Rules, Places]]:
         """Give each of the rules with the places of its own among these rows, which are not empty."""
+        if not len(rows):
+            return
         kind = self.kind[rows]
         order = np.argsort(kind, kind="stable")
         present, first = np.unique(kind[order], return_index=True)
@@ -112,16 +114,15 @@ class _Judge:
 
 
 def _timing_gap(judge: _Judge, rows: Places) -> Flags:
-    given = judge.parameters("timing_gap", rows)
-    gap_s, time = judge.lookup.gap_s(rows), judge.window.time_us
-    for rules, at in judge.by_rules(rows):
-        gap = rules.timing_gap
-        # Only what is late shall cost the look at the calendar.
-        if gap and not np.isnan(gap.pause_begin_h):
-            late = at[gap_s[at] > gap.suspect_s]
-            pause = gap.pause_begin_h, gap.pause_end_h
-            gap_s[late] = waking_us(time[rows[late] - 1], time[rows[late]], pause, gap.timezone) / SECOND_US
-    return tests.timing_gap(gap_s, given("suspect_s"), given("fail_s"))
+    given, time = judge.parameters("timing_gap", rows), judge.window.time_us
+    gap_s, suspect_s = judge.lookup.gap_s(rows), given("suspect_s")
+    # Only what is late shall cost the look at the calendar.
+    late = np.flatnonzero((gap_s > suspect_s) & ~np.isnan(given("pause_begin_h")))
+    for rules, at in judge.by_rules(rows[late]):
+        gap, ends = rules.timing_gap, rows[late[at]]
+        assert gap is not None
+        gap_s[late[at]] = waking_us(time[ends - 1], time[ends], (gap.pause_begin_h, gap.pause_end_h), gap.timezone) / SECOND_US
+    return tests.timing_gap(gap_s, suspect_s, given("fail_s"))
 
 
 def _duplicate(judge: _Judge, rows: Places) -> Flags:
@@ -131,9 +132,10 @@ def _duplicate(judge: _Judge, rows: Places) -> Flags:
 def _climatology(judge: _Judge, rows: Places) -> Flags:
     low, high = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
     for rules, at in judge.by_rules(rows):
-        if band := rules.climatology:
-            season = month_and_hour(judge.window.time_us[rows[at]], band.timezone)
-            low[at], high[at] = band.bounds[0, season], band.bounds[1, season]
+        band = rules.climatology
+        assert band is not None
+        season = month_and_hour(judge.window.time_us[rows[at]], band.timezone)
+        low[at], high[at] = band.bounds[0, season], band.bounds[1, season]
     return tests.climatology(judge.window.value[rows], low, high)
 
 
@@ -165,10 +167,11 @@ def _difference(value: Floats, other: Floats, modulus: Floats) -> Floats:
 
 def _flat_line(judge: _Judge, rows: Places) -> Flags:
     look, given = judge.lookup, judge.parameters("flat_line", rows)
-    slack, least = given("slack_s"), given("least")
-    suspect, fail = (
-        spans.span_of(look, rows, *look.reaching_back(rows, given(length), slack), least) for length in ("suspect_s", "fail_s")
-    )
+    # Both spans in one go: first all rows with the shorter one, then all with the longer one.
+    twice, span_s = np.tile(rows, 2), np.concatenate((given("suspect_s"), given("fail_s")))
+    first, whole = look.reaching_back(twice, span_s, np.tile(given("slack_s"), 2))
+    span = spans.span_of(look, twice, first, whole, np.tile(given("least"), 2))
+    suspect, fail = spans.halves(span)
     return tests.flat_line(suspect, fail, given("tolerance"), given("exclude_to"), given("exclude_from"))
 
 

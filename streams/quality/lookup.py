@@ -61,6 +61,16 @@ class Lookup:
         return reference_rows(self.window)
 
     @cached_property
+    def values(self) -> Floats:
+        """Values (n,) of reference rows, elsewhere infinity."""
+        return np.where(self.reference, self.window.value, np.inf)
+
+    @cached_property
+    def mirrored(self) -> Floats:
+        """The same of the values times -1: their least is the greatest."""
+        return np.where(self.reference, -self.window.value, np.inf)
+
+    @cached_property
     def last_reference(self) -> Places:
         """Last reference row up to and with each row (n,), of whatever segment."""
         return np.maximum.accumulate(np.where(self.reference, self.rows, -1))

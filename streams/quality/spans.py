@@ -17,10 +17,18 @@ _WIDE = 2.0**22
 def span_of(lookup: Lookup, rows: Places, first: Places, whole: Mask, least: Floats) -> Span:
     """Give what the reference rows from `first` (m,) up to a row show, its own value included; whole only with `least` of them."""
     own = lookup.window.value[rows]
-    low = _least(np.where(lookup.reference, lookup.window.value, np.inf), first, rows)
-    high = -_least(np.where(lookup.reference, -lookup.window.value, np.inf), first, rows)
+    low, high = _least(lookup.values, first, rows), -_least(lookup.mirrored, first, rows)
     count = lookup.references[rows + 1] - lookup.references[first]
     return Span(np.minimum(low, own), np.maximum(high, own), whole & (count >= least))
+
+
+def halves(span: Span) -> tuple[Span, Span]:
+    """Cut the spans of 2 m rows into those of the first m and of the last."""
+    middle = len(span.low) // 2
+    return (
+        Span(span.low[:middle], span.high[:middle], span.whole[:middle]),
+        Span(span.low[middle:], span.high[middle:], span.whole[middle:]),
+    )
 
 
 def _least(values: Floats, first: Places, last: Places) -> Floats:
