@@ -18,6 +18,7 @@ from api.sensorthings.entities.schema import ENTITY_SETS
 _ASSETS = Path(__file__).parent / "docs_assets"
 _MEDIA = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
 _OPTIONS = ("$filter", "$orderby", "$top", "$skip", "$count", "$select", "$expand", "$resultFormat")
+_OF_OBSERVATIONS = ("$apply", "as_of")
 
 _TYPES: dict[Kind, dict[str, Any]] = {
     Kind.STRING: {"type": "string"},
@@ -82,7 +83,8 @@ def describe(app: FastAPI, *, public_url: str) -> dict[str, Any]:
 def _paths(entity_set: EntitySet) -> dict[str, Any]:
     collection, single = f"/v1.1/{entity_set.name}", f"/v1.1/{entity_set.name}({{id}})"
     identifier = {"name": "id", "in": "path", "required": True, "schema": {"type": "integer"}}
-    query = [{"name": option, "in": "query", "schema": {"type": "string"}} for option in _OPTIONS]
+    options = (*_OPTIONS, *(_OF_OBSERVATIONS if entity_set.day_column else ()))
+    query = [{"name": option, "in": "query", "schema": {"type": "string"}} for option in options]
     create: dict[str, Any] = _operation(f"Create a {entity_set.singular}, related entities included", entity_set.name) | {
         "security": [{"token": []}],
         "requestBody": {"required": True, "content": _json(f"#/components/schemas/{entity_set.singular}")},
@@ -94,7 +96,7 @@ def _paths(entity_set: EntitySet) -> dict[str, Any]:
         collection: {"get": _operation(f"List {entity_set.name}", entity_set.name) | {"parameters": query}, "post": create},
         single: {
             "get": _operation(f"Read one {entity_set.singular}", entity_set.name)
-            | {"parameters": [identifier, *(p for p in query if p["name"] in {"$select", "$expand"})]},
+            | {"parameters": [identifier, *(p for p in query if p["name"] in {"$select", "$expand", "as_of"})]},
             "patch": _operation(f"Change a {entity_set.singular}: what the body names", entity_set.name)
             | {
                 "parameters": [identifier],

@@ -37,6 +37,7 @@ expressions = st.recursive(
         inner.map(lambda e: f"not {e}"),
         st.tuples(st.sampled_from(sorted(FUNCTIONS)), st.lists(inner, max_size=3)).map(lambda c: f"{c[0]}({','.join(c[1])})"),
         st.tuples(inner, st.lists(inner, min_size=1, max_size=3)).map(lambda m: f"{m[0]} in ({','.join(m[1])})"),
+        st.tuples(st.sampled_from(NAMES), st.sampled_from(["any", "all"]), inner).map(lambda m: f"{m[0]}/{m[1]}(d:d/{m[2]})"),
     ),
     max_leaves=8,
 )
@@ -51,6 +52,9 @@ options = st.recursive(
         st.integers(0, 5).map(lambda n: f"$skip={n}"),
         st.just("$count=true"),
         st.sampled_from(["dataArray", "CSV", "GeoJSON"]).map("$resultFormat={}".format),
+        st.lists(paths, min_size=1, max_size=2).map(lambda items: "$select=distinct:" + ",".join(items)),
+        st.tuples(expressions, paths).map(lambda a: f"$apply=filter({a[0]})/groupby(({a[1]}),aggregate($count as n))"),
+        st.just("as_of=2026-03-01T00:00:00Z"),
     ),
     lambda inner: st.tuples(st.sampled_from(NAMES), st.lists(inner, max_size=3)).map(
         lambda e: f"$expand={e[0]}({';'.join(e[1])})" if e[1] else f"$expand={e[0]}"
