@@ -7,7 +7,6 @@ import contextlib
 import logging
 import os
 import threading
-from datetime import datetime, timedelta
 
 import faust
 import psycopg
@@ -19,12 +18,12 @@ from infra.telemetry import serve_telemetry, set_up_logging
 from ingest_mqtt.contract import RAW_TOPIC, STORED_TOPIC
 from streams import health, neighbours, store
 from streams.agents import ingest
-from streams.intake import Intake, Limits
+from streams.intake import Intake
+from streams.limits import limits_of
 from streams.pause import Gate
 from streams.published import NewsPublisher
 from streams.receipts import ReceiptPublisher
 from streams.sessions import TRANSIENT, open_pool
-from streams.store import StoreLimits
 from streams.transport import BatchSchema, LedgerApp
 from streams.virtual.worker import VirtualWorker
 from streams.worker import Worker
@@ -108,13 +107,13 @@ class Process:
             client_id=f"grenzregion-{settings.worker_id}",
         )
         self._news = NewsPublisher(self._pool, settings.kafka)
-        self._limits = StoreLimits(future_s=settings.future_minutes * 60, grace=timedelta(minutes=settings.close_minutes))
+        limits, self._limits = limits_of(settings)
         self._virtual = VirtualWorker(self._pool, self._limits.grace)
         self._worker = Worker(
             pool=self._pool,
             owner=f"{settings.worker_id}/{os.getpid()}",
             log=RawLog(settings),
-            limits=Limits(earliest=datetime.fromisoformat(settings.earliest), ahead=timedelta(days=settings.future_days)),
+            limits=limits,
             store_limits=self._limits,
             on_receipts=self._receipts.publish,
             on_stored=self._stored,

@@ -126,6 +126,8 @@ class Gate:
     async def resumed(self) -> None:
         """Return when no pause of this worker is on; asked at its start too."""
         while await self._is_paused():
+            if self._open.is_set():
+                log.critical("%s; `grenzregion resume` goes on", self.reason or "whether it is paused is not known")
             self._open.clear()
             await asyncio.sleep(ASK_S)
         if not self._open.is_set():

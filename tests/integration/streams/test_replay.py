@@ -166,6 +166,37 @@ async def test_a_quarantined_devices_messages_are_replayed(road: Road, box: Lett
     assert await road.rows("SELECT who, what, tenant, device FROM intervention") == [("tester", "release", "default", "dev-1")]
 
 
+async def test_after_a_quarantine_release_and_replay_leave_what_no_quarantine_would_have_left(road: Road, box: LetterBox) -> None:
+    columns = "phenomenon_time, number, flag, tests, epoch, seq, item, received"
+    tables = (
+        f"SELECT {columns} FROM observation ORDER BY phenomenon_time",
+        "SELECT span, bucket, flag, n, sum, sum_squares, min, max, first_number, last_number FROM aggregate ORDER BY 1, 2, 3",
+        "SELECT n, first_time, last_time, latest_number, latest_flag FROM datastream_summary",
+        "SELECT tenant, device, epoch, runs FROM receipt",
+    )
+    bad = [message(reading(0, 1, "gone"), seq=seq) for seq in range(100)]
+    good = [message(*(reading(seq * 7 % 50 + k / 4, seq + k) for k in range(4)), seq=seq) for seq in range(100, 130)]
+
+    async def left() -> list[list[tuple[Any, ...]]]:
+        return [await road.rows(table) for table in tables]
+
+    for sent in (bad, good):
+        await road.run(*sent)
+    assert await figures(road) == (0, 220)
+    await box.release("default", "dev-1", "tester")
+    await box.replay(LetterFilter(reason="quarantined"))
+    set_aside = await left()
+    await road.connection.execute(
+        "TRUNCATE observation, aggregate, datastream_summary, dead_letter, receipt, device_state, device_health"
+    )
+    await road.run(*bad[:99])
+    await road.connection.execute("UPDATE device_state SET refused_run = 0")
+    for sent in (bad[99:], good[::-1]):
+        await road.run(*sent)
+    assert await figures(road) == (120, 100)
+    assert await left() == set_aside
+
+
 async def test_a_created_observation_is_replayed_as_what_it_was(road: Road, box: LetterBox) -> None:
     topic = "v1.1/Datastreams(77)/Observations"
     payload = b'{"result": 7, "phenomenonTime": "2026-03-01T09:00:00Z"}'
