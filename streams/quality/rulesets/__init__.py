@@ -22,6 +22,7 @@ _HEAD = ("unit", "station")
 _REMEMBERED = 20_000
 
 
+@cache
 def versions() -> tuple[int, ...]:
     """Give the versions there are, ascending."""
     return tuple(sorted(int(folder.name) for folder in FOLDER.iterdir() if folder.name.isdecimal()))

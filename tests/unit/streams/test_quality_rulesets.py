@@ -185,6 +185,10 @@ def test_a_file_that_can_not_be_used_is_told(text: str, told: str, tmp_path: Pat
     (tmp_path / "7").mkdir()
     (tmp_path / "7" / "broken.toml").write_text(text)
     monkeypatch.setattr(rulesets, "FOLDER", tmp_path)
+    remembered = (rulesets.versions, rulesets.ruleset_names)
+    for function in remembered:
+        function.cache_clear()
     with pytest.raises(RulesetError, match=told):
         rules_for("broken", None, {}, 7)
-    rulesets.ruleset_names.cache_clear()
+    for function in remembered:
+        function.cache_clear()

@@ -11,12 +11,17 @@ import pytest
 from typer.testing import CliRunner
 
 from devices.inventory import Inventory, load_inventory
+from devices.replay.readers import sensor_community
+from devices.replay.recordings import DATA
 from grenzregion.cli import app
-from streams.quality.rules import FlatLine, Rules, Spike, TimingGap
+from streams.quality.context import judge_window
+from streams.quality.flags import of_test
+from streams.quality.rules import IN_CONTEXT, FlatLine, Rules, Spike, TimingGap
 from streams.quality.scoring.recorded import recorded
 from streams.quality.scoring.report import BEGIN, END, put_into, report
-from streams.quality.scoring.samples import STUCK_STATE, Event, Sample, simulated
+from streams.quality.scoring.samples import STUCK_STATE, Event, Sample, rules_of, simulated
 from streams.quality.scoring.tally import Score, score
+from streams.quality.window import Window
 
 BEGINS = datetime(2026, 2, 1, tzinfo=UTC)
 # One of each kind that sends numbers. Resets are rare: the meters alone are watched for longer.
@@ -156,3 +161,21 @@ def test_the_command_prints_the_score_and_says_where_a_page_has_no_place_for_it(
     page.write_text("no place")
     refused = runner.invoke(app, [*few, "--out", str(page)])
     assert (refused.exit_code, "error: " in refused.output) == (2, True)
+
+
+def test_fireworks_are_suspect_and_never_fail() -> None:
+    station = load_inventory().station("sensor-community-15092")
+    readings = [(r.time, r.value) for _, r in sensor_community(DATA, "15092") if r.property == "pm10"]
+    place = next(at for at, (time, _) in enumerate(readings) if time == datetime(2018, 12, 31, 20, 14, 13, tzinfo=UTC))
+    around = readings[place - 40 : place + 5]
+    window = Window(
+        segment=np.zeros(len(around), dtype=np.intp),
+        time_us=np.array([time.timestamp() * 1e6 for time, _ in around]).astype(np.int64),
+        value=np.array([value for _, value in around]),
+        usable=np.ones(len(around), dtype=np.bool_),
+        rules=[rules_of(station, station.channel("pm10"))],
+    )
+    flags = judge_window(window)
+    assert around[40][1] == 353.13
+    assert of_test(flags, "spike")[40] == of_test(flags, "rate_of_change")[40] == 3
+    assert not any((of_test(flags, name) == 4).any() for name in IN_CONTEXT)
