@@ -50,7 +50,8 @@ class Tails:
         if tail.all_there:
             return tail
         open_row = len(tail.time) - book.ahead_rows  # the first whose verdict is still open
-        reaches = open_row >= book.history_rows and tail.time[0] <= tail.time[open_row] - book.history_s * _SECOND_US
+        open_us = tail.time[open_row] if book.ahead_rows else first_us
+        reaches = open_row >= book.history_rows and tail.time[0] <= open_us - book.history_s * _SECOND_US
         return tail if reaches else None
 
     def keep(self, number: int, tail: Tail, book: RuleBook) -> None:
