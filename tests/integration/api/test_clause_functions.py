@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -10,6 +12,8 @@ import pytest
 from reading import Asking, asking, fill
 
 from api.sensorthings.odata.errors import MalformedQueryError
+from api.sensorthings.odata.functions import FUNCTIONS, Function
+from api.sensorthings.odata.values import Type
 
 pytestmark = pytest.mark.integration
 
@@ -307,3 +311,32 @@ def test_orderby_follows_relations_and_takes_several_keys(region: Asking) -> Non
         "Observations?$filter=Datastream/id eq 1&$orderby=Datastream/Thing/name,phenomenonTime desc&$top=3", "result"
     )
     assert latest == [9.5, 8.5, 7.5]
+
+
+_RIGHT = {
+    Type.STRING: "'T*F**F***'",  # a pattern, for st_relate
+    Type.NUMBER: "1",
+    Type.TIME: "2026-03-01T00:00:00Z",
+    Type.INTERVAL: "2026-03-01T00:00:00Z/2026-03-02T00:00:00Z",
+    Type.GEOMETRY: "geography'POINT(1 1)'",
+}
+_EVERY = [(name, function) for name, functions in sorted(FUNCTIONS.items()) for function in functions]
+
+
+@pytest.mark.parametrize(("name", "function"), _EVERY, ids=[f"{n}-{len(f.arguments)}" for n, f in _EVERY])
+def test_every_argument_has_its_type(region: Asking, name: str, function: Function) -> None:
+    right = [_RIGHT[argument] for argument in function.arguments]
+    region.json(f"Things?$top=0&$filter={name}({','.join(right)}) eq null")
+    for place, wanted in enumerate(function.arguments):
+        for wrong in ("true", "duration'PT1H'", "1" if wanted is not Type.NUMBER else "geography'POINT(1 1)'"):
+            arguments = [*right[:place], wrong, *right[place + 1 :]]
+            with pytest.raises(MalformedQueryError, match=re.escape(f"{name} takes")):
+                region.json(f"Things?$top=0&$filter={name}({','.join(arguments)}) eq null")
+    with pytest.raises(MalformedQueryError, match=re.escape(f"{name} takes")):
+        region.json(f"Things?$top=0&$filter={name}({','.join([*right, '1', '1', '1'])}) eq null")
+
+
+def test_every_function_has_its_three_cases() -> None:
+    cases = Path(__file__).read_text()
+    for name in FUNCTIONS:
+        assert len(re.findall(rf"\b{re.escape(name)}\(", cases)) >= 3, name
