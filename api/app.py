@@ -115,7 +115,10 @@ def create_app(settings: ApiSettings, *, store: OpenStore = open_store, taking: 
         opening_letters=partial(LetterBox.open, settings.database_url, *limits_of(taking), "api-letters"),
     )
     reading = Reading(
-        reader=Reader(services.pools.reading, settings, public_url_of(settings)), guard=guard, public_url=public_url_of(settings)
+        reader=Reader(services.pools.reading, settings, public_url_of(settings)),
+        guard=guard,
+        public_url=public_url_of(settings),
+        mqtt_endpoints=tuple(settings.mqtt_endpoints.split()),
     )
     writing = _writing(services, reading, metrics)
     app = FastAPI(

@@ -117,7 +117,9 @@ class Notifier:
         if now < self._renew_at:
             return
         self._renew_at = now + _PRESENT_S
-        connection.execute(_PRESENT, {"in_touch": self._publisher.is_connected() and self._publisher.greeting is self._greeted})
+        greeted = self._greeted is not None and self._publisher.greeting is self._greeted
+        tells = self._greeted is not None and self._greeted.tells
+        connection.execute(_PRESENT, {"in_touch": greeted, "tells": tells})
         self._given_up.inc(max(0, connection.execute(_GIVE_UP, (self._keep_s,)).rowcount))
 
     def _work(self, connection: psycopg.Connection[Any]) -> bool:

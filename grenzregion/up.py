@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Literal
+from urllib.parse import urlsplit
 
 from api.access import check_auth, ensure_token
 from devices.replay.recordings import recording
@@ -26,7 +27,7 @@ from infra.servers.external import external_set
 from infra.servers.local import local_set
 from infra.servers.server import PortTakenError, free_port, is_free
 from infra.servers.set import Account, Places, ServerSet
-from infra.settings import NotifierSettings, Settings
+from infra.settings import ApiSettings, NotifierSettings, Settings
 from ingest_mqtt.contract import RAW_TOPIC, STORED_TOPIC
 
 Say = Callable[[str], None]
@@ -141,6 +142,7 @@ def _children(plan: Plan, places: Places, accounts: ProcessAccounts) -> list[Chi
         "GRENZREGION_AUTH": str(plan.auth).lower(),
         "GRENZREGION_TOKEN": token,
         "GRENZREGION_PUBLIC_URL": plan.public_url,
+        "GRENZREGION_MQTT_ENDPOINTS": ApiSettings().mqtt_endpoints or _endpoints(plan, places),
     }
     # tansu lets a worker wait for half its session timeout before it joins, and forgets everything at its end
     in_memory = plan.servers == "embedded"
@@ -159,6 +161,12 @@ def _children(plan: Plan, places: Places, accounts: ProcessAccounts) -> list[Chi
     if plan.simulator:
         children.append(child("simulator", ["simulator", "--speed", str(plan.speed)], accounts.publisher, {}))
     return children
+
+
+def _endpoints(plan: Plan, places: Places) -> str:
+    """Name the broker as clients reach it, under the API's host unless it is a server of somebody else's."""
+    host = places.mqtt_host if plan.servers == "external" else urlsplit(plan.public_url or plan.url).hostname
+    return f"mqtt://{host}:{places.mqtt_port}"
 
 
 SOURCES = ("replay", "simulator")  # publish and serve nothing

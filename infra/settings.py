@@ -65,6 +65,9 @@ class ApiSettings(Settings):
     host: str = Field(default="127.0.0.1", description="address to listen on")
     http_port: int = Field(default=8080, description="port to listen on")
     public_url: str = Field(default="", description="URL under which the world sees this API; empty: http://host:port")
+    mqtt_endpoints: str = Field(
+        default="", description="URLs of the MQTT broker as clients reach it, separated by blanks, for the service root"
+    )
     auth: bool = Field(default=True, description="writing needs the bearer token; off only on loopback")
     token: SecretStr = Field(default=SecretStr(""), description="bearer token that may write")
     pool_size: int = Field(default=6, description="database connections for reading, and as many at most for writing")

@@ -28,6 +28,7 @@ from infra.settings import ApiSettings
 
 _SHAPES = 512
 _REQUESTS = 1_024
+_TELLS = b"SELECT (is_there AND tells)::text FROM notifier"
 _ABILITIES = b"SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'postgis')::text"
 
 
@@ -58,6 +59,10 @@ class Reader:
             found = await self._fetch(_ABILITIES, [], prepare=False)
             self._abilities = Abilities(postgis=found == [b"true"])
         return self._abilities
+
+    async def tells_subscribers(self) -> bool:
+        """Whether whatever somebody subscribes to at the MQTT broker is published."""
+        return await self._fetch(_TELLS, [], prepare=False) == [b"true"]
 
     async def read(self, path: str, query: str, access: Access) -> Answer:
         """Answer a path below the service root and a query string, both percent-encoded."""

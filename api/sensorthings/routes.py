@@ -43,21 +43,30 @@ _CLASSES = "http://www.opengis.net/spec/iot_sensing/1.1/req/"
 # Only what holds (18-088, 9.2.1); a class joins the list when its tests pass.
 CONFORMANCE = (
     "datamodel",
-    "resource-path",
+    "resource-path/resource-path-to-entities",
     "create-update-delete",
     "batch-request/batch-request",
+    "multi-datastream",
     "data-array/data-array",
 )
 # Its geospatial functions need PostGIS.
 WITH_POSTGIS = ("request-data",)
+RECEIVE = "receive-updates-via-mqtt/receive-updates"
+# Offered, but without what the standard asks of it too: creating related entities along (14.1.2).
+CREATE = "create-observations-via-mqtt/observations-creation"
 
 
-def service_root(public_url: str, *, postgis: bool) -> bytes:
-    """Give the service root: the entity sets and what of the standard holds."""
+def service_root(public_url: str, *, postgis: bool, mqtt: tuple[str, ...] = (), tells: bool = False) -> bytes:
+    """Give the service root: the entity sets, what of the standard holds, and the endpoints `mqtt` of the broker.
+
+    `tells`: subscribers there are told of whatever they subscribed to.
+    """
     root = public_url + PREFIX
     value = [{"name": s.name, "url": f"{root}/{s.name}"} for s in ENTITY_SETS]
-    conformance = [_CLASSES + name for name in (*CONFORMANCE, *(WITH_POSTGIS if postgis else ()))]
-    return msgspec.json.encode({"value": value, "serverSettings": {"conformance": conformance}})
+    held = (*CONFORMANCE, *(WITH_POSTGIS if postgis else ()), *((RECEIVE,) if mqtt and tells else ()))
+    endpoints = {_CLASSES + name: {"endpoints": mqtt} for name in (CREATE, RECEIVE) if mqtt}
+    settings = {"conformance": [_CLASSES + name for name in held], **endpoints}
+    return msgspec.json.encode({"value": value, "serverSettings": settings})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +76,7 @@ class Reading:
     reader: Reader
     guard: Guard
     public_url: str
+    mqtt_endpoints: tuple[str, ...] = ()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -83,7 +93,8 @@ class Reading:
     async def _answer(self, scope: Scope, asked: Mapping[str, str]) -> Answer:
         path, query = _address(scope)
         if not path:
-            root = service_root(self.public_url, postgis=(await self.reader.abilities()).postgis)
+            abilities, tells = await self.reader.abilities(), await self.reader.tells_subscribers()
+            root = service_root(self.public_url, postgis=abilities.postgis, mqtt=self.mqtt_endpoints, tells=tells)
             return Answer(body=root, media="application/json")
         access = _SEES_ALL if self.guard.sees_private(asked) else _SEES_PUBLIC
         languages = _languages(asked)

@@ -13,6 +13,7 @@ from notifying import Broker, Subscriber, broker_of, figure, notifying, until
 from writing import FEATURE, OBSERVED_PROPERTY, SENSOR, THING, TOKEN, UNIT, having, running, settings_for
 
 from api.notifier import Notifier
+from infra.servers.mosquitto import Mosquitto
 
 pytestmark = pytest.mark.integration
 
@@ -201,3 +202,19 @@ async def test_nothing_private_and_nothing_deleted_is_told(client: httpx.AsyncCl
     while told.get("v1.1/ObservedProperties", {}).get("name") != "last":
         told |= [subscriber.one()]
     assert not [topic for topic in told if "Thing" in topic or "Datastream" in topic or "Observations" in topic], told
+
+
+async def test_the_root_names_the_broker_and_promises_what_it_makes_possible(
+    database: str, broker: Broker, notifier: Notifier, tmp_path: Path
+) -> None:
+    assert notifier.complaints() == []
+    async with running(
+        settings_for(database, tmp_path, mqtt_endpoints="mqtt://region.example:1883 wss://region.example/mqtt")
+    ) as http:
+        settings = (await http.get("")).json()["serverSettings"]
+    classes = "http://www.opengis.net/spec/iot_sensing/1.1/req/"
+    receive = f"{classes}receive-updates-via-mqtt/receive-updates"
+    endpoints = ["mqtt://region.example:1883", "wss://region.example/mqtt"]
+    assert settings[receive] == {"endpoints": endpoints}
+    assert settings[f"{classes}create-observations-via-mqtt/observations-creation"] == {"endpoints": endpoints}
+    assert (receive in settings["conformance"]) is isinstance(broker, Mosquitto)
