@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import faults_clients
 import faults_content
 import faults_kills
 import faults_network
 
-SCENARIOS = [*faults_kills.SCENARIOS, *faults_content.SCENARIOS, *faults_network.SCENARIOS, *faults_kills.EMBEDDED]
+SCENARIOS = [
+    *faults_kills.SCENARIOS,
+    *faults_content.SCENARIOS,
+    *faults_clients.SCENARIOS,
+    *faults_network.SCENARIOS,
+    *faults_kills.EMBEDDED,
+]
