@@ -83,19 +83,12 @@ async def _receipts(
 ) -> list[Receipt]:
     if not settled:
         return []
-    keys = list(settled)
-    cursor = await connection.execute(
-        query("add_receipts"),
-        {
-            "tenants": [key[0] for key in keys],
-            "devices": [key[1] for key in keys],
-            "epochs": [key[2] for key in keys],
-            "firsts": [settled[key].first for key in keys],
-            "runs": [_runs(settled[key].seqs) for key in keys],
-            "sent": [len(settled[key].seqs) for key in keys],
-            "counted": counted,
-        },
-    )
+    rows = [
+        {"tenant": tenant, "device": device, "epoch": epoch, "first": each.first, "runs": _runs(each.seqs), "sent": len(each.seqs)}
+        for (tenant, device, epoch), each in settled.items()
+    ]
+    parameters = {"settled": msgspec.json.encode(rows).decode(), "counted": counted}
+    cursor = await connection.execute(query("add_receipts"), parameters)
     return [Receipt(tenant=row[0], device=row[1], epoch=row[2], seq=row[3]) for row in await cursor.fetchall()]
 
 

@@ -1,10 +1,12 @@
 -- Identities that this batch stored or refused; gives back how far each device's contiguous run reaches now (decisions.md 3), and counts
 -- messages that came again: `sent` beyond what is new.
 INSERT INTO receipt AS r (tenant, device, epoch, first, runs, repeats)
-SELECT a, b, c, d, e, CASE WHEN %(counted)s THEN f - (SELECT sum(upper(run) - lower(run)) FROM unnest(e) AS run) ELSE 0 END
-  FROM unnest(%(tenants)s::text[], %(devices)s::text[], %(epochs)s::bigint[], %(firsts)s::bigint[], %(runs)s::int8multirange[], %(sent)s::bigint[])
-       AS u (a, b, c, d, e, f)
- ORDER BY a, b, c
+SELECT tenant, device, epoch, first, runs,
+       CASE WHEN %(counted)s THEN sent - (SELECT sum(upper(run) - lower(run)) FROM unnest(runs) AS run) ELSE 0 END
+  -- One text: a driver's arrays cost as much as the statement.
+  FROM json_to_recordset(%(settled)s::json)
+       AS u (tenant text, device text, epoch bigint, first bigint, runs int8multirange, sent bigint)
+ ORDER BY tenant, device, epoch
 ON CONFLICT (tenant, device, epoch) DO UPDATE
    SET first = greatest(r.first, EXCLUDED.first), runs = r.runs + EXCLUDED.runs,
        repeats = r.repeats + EXCLUDED.repeats
