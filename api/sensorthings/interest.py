@@ -55,6 +55,7 @@ class Interest:
 
     def __init__(self, selects: Iterable[str] = ()) -> None:
         self._selects = tuple(each for each in selects if each)
+        self._filters: set[str] = set()
         self._exact: set[str] = set()
         self._patterns: list[list[str]] = []
         self._selected: dict[str, list[str]] = {}  # what stands behind ?$select=, by the topic before it
@@ -68,7 +69,10 @@ class Interest:
         return not self.knows or bool(self._exact or self._patterns or self._selected or self._selected_by)
 
     def add(self, found: str) -> None:
-        """Note a filter."""
+        """Note a filter; it may come again and again."""
+        if found in self._filters:
+            return
+        self._filters.add(found)
         self._heard.clear()
         self._asked.clear()
         topic, select, names = found.partition(SELECT)

@@ -83,6 +83,14 @@ def test_selections_are_those_asked_for_each_once() -> None:
     assert interest.concerns("Things"), "a wildcard may concern anything"
 
 
+def test_a_filter_that_comes_again_changes_nothing() -> None:
+    interest = Interest()
+    for _ in range(3):
+        for found in ("v1.1/Things", "v1.1/+/Observations", "v1.1/Things?$select=name", "v1.1/+/Things?$select=name"):
+            interest.add(found)
+    assert len(interest._patterns) == len(interest._selected_by) == len(interest._selected["v1.1/Things"]) == 1
+
+
 def test_where_subscriptions_are_unknown_everything_is_published_with_the_usual_selections() -> None:
     interest = Interest(["result", ""])
     interest.add("v1.1/Observations?$select=id")
