@@ -83,17 +83,9 @@ def python_with_clients() -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not stamp.exists():
             subprocess.run([sys.executable, "-m", "venv", "--clear", str(place)], check=True)
-            install = [
-                str(python),
-                "-m",
-                "pip",
-                "install",
-                "-q",
-                "--disable-pip-version-check",
-                "--require-hashes",
-                "-r",
-                str(_LOCK),
-            ]
+            # The lock names all that is needed; rasterio is not, though pygeoapi asks for it (requirements/clients.in).
+            options = ["-q", "--disable-pip-version-check", "--no-compile", "--no-deps", "--require-hashes", "-r", str(_LOCK)]
+            install = [str(python), "-m", "pip", "install", *options]
             subprocess.run(install, check=True, timeout=300)
             stamp.touch()
     return python
