@@ -72,6 +72,7 @@ class Head(NamedTuple):
     averaged: bool
     datum: str | None
     name: str
+    ucum: str | None
 
     def site(self) -> Site:
         """Give what figures need of the place; without an interval a reading stands for a day at most."""
@@ -145,6 +146,12 @@ def _unfit(head: Head, asked: Asked) -> str | None:
         return f"{head.property} is a direction: ask for circular_mean"
     if asked.figure in {"statistics", "time_weighted_mean"} and not head.averaged:
         return f"{head.property} is never averaged: ask for distribution"
+    return _unfit_noise(head, asked) if asked.figure in {"lden", "noise_levels"} else None
+
+
+def _unfit_noise(head: Head, asked: Asked) -> str | None:
+    if not (head.ucum or "").startswith("dB"):
+        return f"{head.property} is no level in dB: ask for statistics or percentiles"
     if asked.figure == "lden" and asked.span not in {"day", "month"}:
         return "lden needs whole local days: span is day or month"
     if asked.figure == "lden" and head.country not in PERIODS:
