@@ -18,6 +18,7 @@ import msgspec
 
 from devices import topics
 from devices.gateway.connection import Acked, Connection, UserProperties, Where
+from devices.gateway.errors import OutboxError
 from devices.gateway.outbox import Held, Line, Outbox
 from devices.gateway.payload import with_identity
 
@@ -221,8 +222,17 @@ class Sender(threading.Thread):
             state.attempts = 0
             state.progress_at = self._clock()
             state.sent = max(state.sent, number + 1)
-            return self._outbox.delete(line, number)
+            return self._take_out(line, number)
         return 0
+
+    def _take_out(self, line: Line, number: int) -> int:
+        """Take receipted messages out; where the disk has no room for that they stay, are sent again and receipted again."""
+        try:
+            return self._outbox.delete(line, number)
+        except OutboxError as error:
+            self.trouble = str(error)
+            log.warning("%s", self.trouble)
+            return 0
 
     def _renumber(self, state: _State, receipt: Receipt) -> None:
         line = state.line

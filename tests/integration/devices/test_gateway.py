@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from fake_platform import FakePlatform, wait_until
 
-from devices.gateway import Gateway, GatewayStoppedError, OutboxFullError, OutboxLockedError, Pace, TooLargeError, command
+from devices.gateway import (
+    Gateway,
+    GatewayStoppedError,
+    OutboxError,
+    OutboxFullError,
+    OutboxLockedError,
+    Pace,
+    TooLargeError,
+    command,
+)
+from devices.gateway.outbox import Outbox
 from devices.gateway.sender import Sender
 from infra.servers.embedded import Rumqttd
 
@@ -46,6 +57,30 @@ def test_without_a_receipt_a_message_stays_and_is_sent_again(platform, gateway):
     assert not made.flush(0.1)
     platform.silent = False
     assert made.flush(20)
+
+
+def test_a_full_disk_at_a_receipt_stops_nothing(platform, gateway, monkeypatch):
+    full, write = threading.Event(), Outbox._transact
+
+    def transact(outbox, work):
+        if full.is_set():
+            raise OutboxError("the outbox can't be written: database or disk is full")
+        write(outbox, work)
+
+    monkeypatch.setattr(Outbox, "_transact", transact)
+    made = gateway()
+    platform.silent = True
+    made.publish_many(many(range(5)))
+    full.set()
+    platform.silent = False
+    wait_until(lambda: "disk is full" in (made.statistics().trouble or ""), "a receipt that could not be noted")
+    with pytest.raises(OutboxError):
+        made.publish(readings(5))
+    full.clear()
+    assert made.flush(20), made.statistics()
+    assert made.publish(readings(5)) == 5
+    assert made.flush(20)
+    assert platform.values() == set(range(6))
 
 
 def test_messages_that_the_broker_lost_after_its_puback_are_sent_again(platform, gateway):
