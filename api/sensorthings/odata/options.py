@@ -213,6 +213,8 @@ def _joined(own: Options, first: Options, second: Options, budget: Budget) -> st
     others = [part + "&" for part in texts[id(own)] if part and not part.startswith(mark)]
     inner = [part.removeprefix(mark) for o in (first, second) for part in texts[id(o)] if part.startswith(mark)]
     return f"{''.join(others)}{mark}{','.join(inner)}&"
+
+
 def _expand_link(item: Expand, budget: Budget) -> str:
     inner = budget.values[item.options.link] if item.options.link is not None else ""
     options = inner.rstrip("&").replace("&", ";")

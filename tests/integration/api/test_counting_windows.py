@@ -71,9 +71,7 @@ DAYS = "phenomenonTime ge 2026-02-10T00:00:00Z and phenomenonTime lt 2026-04-11T
     path="Observations", condition=f"phenomenonTime ge {CHANGE}:30:00Z and phenomenonTime lt 2026-03-29T01:00:00Z", private=True
 )
 @example(path="Observations", condition=f"phenomenonTime gt {CHANGE}:00:00Z and phenomenonTime le {CHANGE}:00:00Z", private=True)
-@example(
-    path="Observations", condition=f"phenomenonTime lt 2026-03-01T00:00Z and phenomenonTime gt {CHANGE}:00:00Z", private=True
-)
+@example(path="Observations", condition=f"phenomenonTime lt 2026-03-01T00:00Z and phenomenonTime gt {CHANGE}:00:00Z", private=True)
 def test_a_count_over_a_window_is_the_count_of_its_rows(region: Asking, path: str, condition: str, private: bool) -> None:
     # The second condition is always true, and nothing that aggregates know.
     assert count(region, path, condition, private=private) == count(region, path, f"({condition}) and id ge 0", private=private)
