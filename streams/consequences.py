@@ -84,11 +84,11 @@ class Consequences:
     def take(self, changed: Rows, flags_before: Sequence[int], cause: str) -> None:
         """Take stored rows whose verdict changed, which is written already."""
         for row, flag_before in zip(changed, flags_before, strict=True):
-            if row["flag"] == flag_before:
+            if row["flag"] == flag_before and cause != "ruleset":  # aggregates tell which versions judged
                 continue
             key = rejudge.key_of(row)
             self._stale.add((key[0], _EPOCH + timedelta(microseconds=key[1])))
-            if key not in self._fresh:
+            if row["flag"] != flag_before and key not in self._fresh:
                 self._changes.note(cause, key, None, flag_before)
 
     async def settle(self, connection: Connection, limits: StoreLimits) -> None:

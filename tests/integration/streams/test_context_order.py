@@ -188,6 +188,7 @@ async def test_another_version_judges_its_span_again_as_revisions(road: Road, mo
     assert judged == 7
     versions = await road.rows("SELECT ruleset, count(*) FROM observation GROUP BY 1 ORDER BY 1")
     assert versions == [(7, 13), (8, 7)]
+    assert await road.rows("SELECT DISTINCT min(ruleset_low), max(ruleset_high) FROM aggregate GROUP BY span") == [(7, 8)]
     revised = await road.rows("SELECT cause, old ->> 'flag', new ->> 'flag', new ->> 'ruleset' FROM revision")
     assert ("ruleset", "4", "1", "8") in revised
     assert {row[0] for row in revised} == {"ruleset"}
