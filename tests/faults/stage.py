@@ -63,7 +63,7 @@ class Stage:
             self.judge(made, may_lose_plain=may_lose_plain)
 
     def judge(self, made: Load, *, may_lose_plain: bool) -> None:
-        verdict = check(made, may_lose_plain=may_lose_plain)
+        verdict = check(made, may_lose_plain=may_lose_plain, alone=self.shared is None)
         wrong = [*verdict.wrong, *strays(self.platform)]
         self.figures |= verdict.figures() | {"wrong": wrong}
         self.note(made)
