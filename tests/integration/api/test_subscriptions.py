@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from writing import FEATURE, OBSERVED_PROPERTY, SENSOR, THING, TOKEN, UNIT, havi
 
 from api.notifier import Notifier
 from infra.servers.mosquitto import Mosquitto
+from infra.settings import NotifierSettings
 
 pytestmark = pytest.mark.integration
 
@@ -218,3 +220,23 @@ async def test_the_root_names_the_broker_and_promises_what_it_makes_possible(
     assert settings[receive] == {"endpoints": endpoints}
     assert settings[f"{classes}create-observations-via-mqtt/observations-creation"] == {"endpoints": endpoints}
     assert (receive in settings["conformance"]) is isinstance(broker, Mosquitto)
+
+
+@pytest.mark.parametrize("database", ["embedded"], indirect=True)
+async def test_what_lags_is_measured_kept_and_given_up_in_the_end(database: str, broker: Broker) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        for age in ("2 hours", "30 min"):
+            connection.execute("INSERT INTO notice (entity, number, made) VALUES ('thing', 1, now() - %s::interval)", (age,))
+        broker.stop()
+        settings = NotifierSettings(database_url=database, mqtt_port=broker.port, public_url="http://region.example")
+        notifier = Notifier(settings, settings.url)
+        thread = threading.Thread(target=notifier.run)
+        thread.start()
+        try:
+            until(lambda: figure(notifier.registry, "lag_seconds") > 1_700, "the lag is not told")
+            assert figure(notifier.registry, "given_up_total") == 1
+            assert notifier.complaints() == ["not connected to the MQTT broker"]
+            assert connection.execute("SELECT count(*) FROM notice").fetchone() == (1,)
+        finally:
+            notifier.stopping.set()
+            thread.join()
