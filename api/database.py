@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import select
 from dataclasses import dataclass
 from pathlib import Path
 
-from api.unit import SharedPool
+from api.unit import Connection, SharedPool
 from infra.database import conninfo_for
 from infra.settings import ApiSettings
 from streams.contract import READER_ROLE
@@ -58,9 +59,21 @@ def _pool(name: str, settings: ApiSettings, *, options: str, role: str | None) -
         min_size=min(2, size),
         max_size=size,
         timeout=_WAIT_S,
+        check=_check,
         open=False,
         name=name,
     )
+
+
+async def _check(connection: Connection) -> None:
+    """Raise `psycopg.OperationalError` for a connection that the server has closed meanwhile; asks the socket alone.
+
+    Without it the first requests after a restart of the database are told that it is away, one for each connection.
+    """
+    socket = select.poll()
+    socket.register(connection.fileno(), select.POLLIN)
+    while socket.poll(0):  # an idle connection has nothing to say but its end, or a notice before it
+        connection.pgconn.consume_input()
 
 
 def statement(beside: str, name: str) -> bytes:
