@@ -53,8 +53,9 @@ class Consequences:
         """Let the better copy hold where candidates in `stage` meet stored rows."""
         cursor = await connection.execute(query("lock_rivals"))
         ghosts = {row[0] for row in await cursor.fetchall()} & self._rules.keys() - self._again.keys()
-        self._fresh |= _keys(candidates, ghosts)
-        for number, us, _ in _keys(candidates, ghosts):
+        sent = _keys(candidates, ghosts)
+        self._fresh |= sent
+        for number, us, _ in sent:
             self._again.setdefault(number, []).append(us)
         if tails is not None:
             tails.forget(ghosts)
@@ -94,8 +95,8 @@ class Consequences:
     async def settle(self, connection: Connection, limits: StoreLimits) -> None:
         """Write everything that follows."""
         if self._again:
-            judged = await rejudge.judge_again(connection, self._again, self._rules, limits.future_s)
-            self.take(judged.changed, judged.changed_from.tolist(), self._cause)
+            for judged in await rejudge.judge_again(connection, self._again, self._rules, limits.future_s):
+                self.take(judged.changed, judged.changed_from.tolist(), self._cause)
         if self._stale:
             await recompute(connection, [number for number, _ in self._stale], [time for _, time in self._stale])
         await self._changes.revise(connection, limits.grace)

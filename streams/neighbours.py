@@ -13,7 +13,7 @@ import numpy.typing as npt
 from devices.places import distance_m
 from streams import rejudge
 from streams import rows as table
-from streams.candidate import Candidate, Channel
+from streams.candidate import Channel
 from streams.consequences import Consequences, StoreLimits
 from streams.context import usable
 from streams.quality import flags, tests
@@ -51,11 +51,6 @@ async def queue(connection: Connection, changed: Iterable[tuple[Channel, datetim
             "within": [timedelta(seconds=a[2]) for a in asked],
         }
         await connection.execute(query("queue_neighbours"), parameters)
-
-
-async def queue_candidates(connection: Connection, candidates: Sequence[Candidate]) -> None:
-    """Queue what new readings change."""
-    await queue(connection, ((c.channel, c.time) for c in candidates))
 
 
 async def run(pool: Pool, limits: StoreLimits) -> None:

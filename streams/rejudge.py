@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-import numpy as np
 import psycopg
 from psycopg.rows import TupleRow
 
@@ -91,8 +90,11 @@ async def load(connection: Connection, spans: Mapping[int, Sequence[Span]], rule
 
 async def judge_again(
     connection: Connection, times: Mapping[int, Sequence[int]], rules: Mapping[int, RuleBook], future_s: float
-) -> Judged:
-    """Judge stored rows at these times of each Datastream, and those that look at what is or was there; writes the verdicts."""
+) -> list[Judged]:
+    """Judge stored rows at these times of each Datastream, and those that look at what is or was there; writes the verdicts.
+
+    Gives what was judged together, one after the other.
+    """
     judged: list[Judged] = []
     spans = {number: spans_of(some, rules[number]) for number, some in times.items()}
     for place in range(max(map(len, spans.values()), default=0)):  # one span of each Datastream at a time, mostly the only one
@@ -100,14 +102,7 @@ async def judge_again(
         stored = await load(connection, {number: [span] for number, span in some.items()}, rules, future_s)
         judged.append(context.judge_again(stored, some, rules))
         await restate(connection, judged[-1].changed)
-    if not judged:
-        none = table.empty()
-        return Judged(rows=none, changed=none, changed_from=none["flag"])
-    return Judged(
-        rows=np.concatenate([j.rows for j in judged]),
-        changed=np.concatenate([j.changed for j in judged]),
-        changed_from=np.concatenate([j.changed_from for j in judged]),
-    )
+    return judged
 
 
 async def restate(connection: Connection, changed: Rows) -> None:

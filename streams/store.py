@@ -72,7 +72,7 @@ async def write_rows(
     if counts[1] < counts[0]:
         await follow.meet_stored(connection, candidates, tails)
     await follow.settle(connection, limits)
-    await neighbours.queue_candidates(connection, candidates)
+    await neighbours.queue(connection, ((c.channel, c.time) for c in candidates))
     moving = sorted({c.channel.datastream_id for c in candidates if c.channel.moving and c.position is not None})
     if moving:
         await connection.execute(query("follow_moving"), {"moving": moving})
