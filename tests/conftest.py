@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -56,8 +56,9 @@ class Servers:
             self._sets[name] = self._stack.enter_context(start(self._folder / name, postgres_settings=QUICK))
         return self._sets[name]
 
-    def new_database(self, name: str) -> tuple[str, str]:
-        """Clone the template; returns the admin's conninfo and the new database's name."""
+    @contextmanager
+    def database(self, name: str) -> Generator[str]:
+        """Clone the template; gives the conninfo of the new database, which is dropped afterwards."""
         url = self.get(name).places.database_url
         if name not in self._templates:
             _make_template(url)
@@ -65,7 +66,11 @@ class Servers:
         database = f"test_{next(self._numbers)}"
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {database} TEMPLATE {TEMPLATE}")
-        return url, database
+        try:
+            yield in_database(url, database)
+        finally:
+            with psycopg.connect(url, autocommit=True) as connection:
+                connection.execute(f"DROP DATABASE {database} WITH (FORCE)")
 
 
 def in_database(url: str, database: str) -> str:
@@ -92,18 +97,13 @@ def server_set(request: pytest.FixtureRequest, servers: Servers) -> ServerSet:
     return servers.get(request.param)
 
 
-def _database(servers: Servers, name: str) -> Iterator[str]:
-    url, database = servers.new_database(name)
-    yield in_database(url, database)
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {database} WITH (FORCE)")
-
-
 @pytest.fixture
 def database(servers: Servers) -> Iterator[str]:
-    yield from _database(servers, "embedded")
+    with servers.database("embedded") as url:
+        yield url
 
 
 @pytest.fixture
 def database_on_each(server_set: ServerSet, servers: Servers) -> Iterator[str]:
-    yield from _database(servers, server_set.name)
+    with servers.database(server_set.name) as url:
+        yield url

@@ -67,12 +67,7 @@ class Site:
 @contextmanager
 def site_on(servers: Any) -> Iterator[Site]:
     """Serve the sample's Things from a database of their own; `servers` is the fixture of that name."""
-    admin, name = servers.new_database("embedded")
-    database = admin.rpartition("/")[0] + "/" + name
-    try:
+    with servers.database("embedded") as database:
         streams = fill(database)
         with serving(small_app(database)) as url:
             yield Site(url=url, database=database, streams=streams)
-    finally:
-        with psycopg.connect(admin, autocommit=True) as connection:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")

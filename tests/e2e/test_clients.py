@@ -27,8 +27,7 @@ def python() -> Path:
 
 @pytest.fixture(scope="module")
 def served(request: pytest.FixtureRequest, servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    url, database = servers.new_database(request.param)
-    with serving(f"{url.rpartition('/')[0]}/{database}", tmp_path_factory.mktemp("clients")) as api:
+    with servers.database(request.param) as database, serving(database, tmp_path_factory.mktemp("clients")) as api:
         yield api
 
 

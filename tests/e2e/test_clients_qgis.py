@@ -46,8 +46,7 @@ def station(name: str, point: list[float]) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def served(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    url, database = servers.new_database("local")
-    with serving(f"{url.rpartition('/')[0]}/{database}", tmp_path_factory.mktemp("qgis")) as api:
+    with servers.database("local") as database, serving(database, tmp_path_factory.mktemp("qgis")) as api:
         headers = {"Authorization": f"Bearer {TOKEN}"}
         for name, point in POINTS.items():
             httpx.post(f"{api.root}/Things", json=station(name, point), headers=headers, timeout=30).raise_for_status()

@@ -23,12 +23,9 @@ ALL = "result with average as mean,result with min as low,result with max as hig
 
 @pytest.fixture(scope="module")
 def region_url(servers: Any) -> Iterator[str]:
-    admin, name = servers.new_database("embedded")
-    url = admin.rpartition("/")[0] + "/" + name
-    fill(url, ROWS + AGGREGATES)
-    yield url
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with servers.database("embedded") as url:
+        fill(url, ROWS + AGGREGATES)
+        yield url
 
 
 @pytest.fixture(scope="module")

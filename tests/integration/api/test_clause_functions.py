@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from reading import Asking, asking, fill
 
@@ -24,13 +23,10 @@ DOOR = "Datastreams(2)/Observations"  # five intervals of a quarter of an hour e
 
 @pytest.fixture(scope="module")
 def region(servers: Any) -> Iterator[Asking]:
-    admin, name = servers.new_database("local")
-    url = admin.rpartition("/")[0] + "/" + name
-    fill(url)
-    with asking(url) as asked:
-        yield asked
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with servers.database("local") as url:
+        fill(url)
+        with asking(url) as asked:
+            yield asked
 
 
 @pytest.mark.parametrize(

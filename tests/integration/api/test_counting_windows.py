@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -19,14 +18,11 @@ ROWS = Path(__file__).with_name("windows.sql").read_text()
 
 @pytest.fixture(scope="module", params=["embedded", "local"])
 def region(request: pytest.FixtureRequest, servers: Any) -> Iterator[Asking]:
-    admin, name = servers.new_database(request.param)
-    url = admin.rpartition("/")[0] + "/" + name
-    fill(url, ROWS)
-    fill(url, AGGREGATES)
-    with asking(url) as asked:
-        yield asked
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with servers.database(request.param) as url:
+        fill(url, ROWS)
+        fill(url, AGGREGATES)
+        with asking(url) as asked:
+            yield asked
 
 
 def instant(day: int, quarter: int, odd: str) -> str:

@@ -18,12 +18,9 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture(scope="module", params=["embedded", "local"])
 def region_url(request: pytest.FixtureRequest, servers: Any) -> Iterator[str]:
-    admin, name = servers.new_database(request.param)
-    url = admin.rpartition("/")[0] + "/" + name
-    fill(url)
-    yield url
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with servers.database(request.param) as url:
+        fill(url)
+        yield url
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
-import psycopg
 import pytest
 from reading import ROOT, Asking, asking, fill
 
@@ -22,13 +21,10 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture(scope="module")
 def region(servers: Any) -> Iterator[Asking]:
-    admin, name = servers.new_database("embedded")
-    url = admin.rpartition("/")[0] + "/" + name
-    fill(url)
-    with asking(url) as asked:
-        yield asked
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with servers.database("embedded") as url:
+        fill(url)
+        with asking(url) as asked:
+            yield asked
 
 
 def whole(region: Asking, url: str) -> str:

@@ -25,13 +25,10 @@ EXPECTED = (QueryError, psycopg.DataError, psycopg.errors.QueryCanceled)
 
 @pytest.fixture(scope="module")
 def region(servers: Any) -> Iterator[Asking]:
-    admin, name = servers.new_database("embedded")
-    url = admin.rpartition("/")[0] + "/" + name
-    fill(url)
-    with asking(url, statement_timeout_ms=1000) as asked:
-        yield asked
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with servers.database("embedded") as url:
+        fill(url)
+        with asking(url, statement_timeout_ms=1000) as asked:
+            yield asked
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])

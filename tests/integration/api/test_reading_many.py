@@ -35,13 +35,10 @@ DATABASE_WORDS = re.compile(
 @pytest.fixture(scope="module")
 def region(servers: Any) -> Iterator[Asking]:
     # With PostGIS where it is, so that functions of places are tried too.
-    admin, name = servers.new_database("local" if local.is_installed() else "embedded")
-    url = admin.rpartition("/")[0] + "/" + name
-    fill(url)
-    with asking(url, statement_timeout_ms=int(TIMEOUT_S * 1000)) as asked:
-        yield asked
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with servers.database("local" if local.is_installed() else "embedded") as url:
+        fill(url)
+        with asking(url, statement_timeout_ms=int(TIMEOUT_S * 1000)) as asked:
+            yield asked
 
 
 @pytest.mark.timeout(300 + CASES)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from reading import Asking, asking, fill
 
@@ -33,13 +32,10 @@ OBSERVATIONS = re.compile(r"Scan\b.* on (?:observation|_hyper_\w+_chunk)\b")
 
 @pytest.fixture(scope="module", params=["embedded", "local"])
 def many(request: pytest.FixtureRequest, servers: Any) -> Iterator[Asking]:
-    admin, name = servers.new_database(request.param)
-    url = admin.rpartition("/")[0] + "/" + name
-    fill(url, MANY)
-    with asking(url) as asked:
-        yield asked
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with servers.database(request.param) as url:
+        fill(url, MANY)
+        with asking(url) as asked:
+            yield asked
 
 
 @pytest.mark.parametrize(

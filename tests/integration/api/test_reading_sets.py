@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import psycopg
 import pytest
 from reading import ROOT, Asking, asking, fill
 
@@ -18,13 +17,10 @@ BRIDGE, QUOTED = "Bridge", 'O\'Neil "quoted" \\'
 
 @pytest.fixture(scope="module")
 def region(servers: Any) -> Iterator[Asking]:
-    admin, name = servers.new_database("embedded")
-    url = admin.rpartition("/")[0] + "/" + name
-    fill(url)
-    with asking(url) as asked:
-        yield asked
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with servers.database("embedded") as url:
+        fill(url)
+        with asking(url) as asked:
+            yield asked
 
 
 @pytest.mark.parametrize(

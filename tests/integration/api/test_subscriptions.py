@@ -32,10 +32,8 @@ MULTI = {
 
 @pytest.fixture(params=["embedded", "local"])
 def database(request: pytest.FixtureRequest, servers: Any) -> Iterator[str]:
-    url, name = servers.new_database(request.param)
-    yield url.rpartition("/")[0] + "/" + name
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")  # pyright: ignore[reportArgumentType]
+    with servers.database(request.param) as url:
+        yield url
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from devices.inventory import load_inventory
-from tests.conftest import Servers, in_database
+from tests.conftest import Servers
 
 SEED = Path(__file__).with_name("seed.sql").read_text(encoding="utf-8")
 
@@ -87,14 +87,11 @@ def _sample() -> list[dict[str, Any]]:
 @pytest.fixture(scope="package")
 def seeded(servers: Servers) -> Iterator[str]:
     """Conninfo of a database with readings of every theme."""
-    url, database = servers.new_database("embedded")
-    conninfo = in_database(url, database)
-    with psycopg.connect(conninfo) as connection:
-        observed = insert_observed_properties(connection)
-        for thing in _sample():
-            insert_thing(connection, thing, observed)
-        connection.execute(SEED.encode())
-        connection.execute("ANALYZE")
-    yield conninfo
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {database} WITH (FORCE)".encode())
+    with servers.database("embedded") as conninfo:
+        with psycopg.connect(conninfo) as connection:
+            observed = insert_observed_properties(connection)
+            for thing in _sample():
+                insert_thing(connection, thing, observed)
+            connection.execute(SEED.encode())
+            connection.execute("ANALYZE")
+        yield conninfo
