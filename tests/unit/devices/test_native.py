@@ -206,6 +206,8 @@ def test_a_key_named_value_elsewhere_is_no_doubled_key():
     [
         (b"", "invalid_json"),
         (b"{", "invalid_json"),
+        (b'{"note": "never ends, "readings":[{}]}', "invalid_json"),
+        (b'{"note": "never ends', "invalid_json"),
         (b"\xff\xfe{", "invalid_json"),
         (b"\xef\xbb\xbf{}", "invalid_json"),
         (b"[]", "wrong_type"),
