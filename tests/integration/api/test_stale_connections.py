@@ -8,7 +8,9 @@ from api.database import make_pools
 from infra.settings import ApiSettings
 
 # Waits until each backend is gone: before, its connection still looks alive.
-CLOSE_ALL = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+CLOSE_ALL = """
+SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
 
 
 async def test_after_the_server_closed_every_connection_each_request_gets_a_good_one(database: str) -> None:
