@@ -57,6 +57,12 @@ class WorkerSettings(Settings):
     future_days: float = Field(default=1.0, description="telemetry later than now plus this many days is a dead letter")
     future_minutes: float = Field(default=5.0, description="a reading further ahead of the bridge's stamp than this is flagged 4")
     close_minutes: float = Field(default=15.0, description="grace period after a bucket's end; a later change is a revision")
+    alert_sinks: str = Field(
+        default="", description="TOML file of the webhooks and mails that alerts go to (alerts.md); empty: none"
+    )
+    alert_give_up_hours: float = Field(
+        default=72.0, description="an alert that a webhook or mail server has not taken for so many hours is given up"
+    )
 
 
 class ApiSettings(Settings):
