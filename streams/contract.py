@@ -4,6 +4,9 @@
 (architecture.md, "The API").
 """
 
+from streams.alerts.book import AlertBook, UnknownAlertError
+from streams.alerts.rules import AlertRule, Level, RuleError, alert_rules
+from streams.alerts.sinks import Sinks, SinksError, sinks_of
 from streams.changes import UnfitResultError, UnknownObservationError, Values, delete_of_feature, lock_thing, recompute_days
 from streams.derived.catalogue import FIGURES
 from streams.derived.noise import PERIODS
@@ -22,6 +25,7 @@ from streams.new_observation import (
 )
 from streams.observations import ObservationStore
 from streams.quality.tests import TESTS
+from streams.related import RefusedRelatedError
 from streams.replay import Kept
 
 READABLE_SCHEMA = "read"  # views for readers, infra/migrations/0005
@@ -33,28 +37,38 @@ __all__ = [
     "READABLE_SCHEMA",
     "READER_ROLE",
     "TESTS",
+    "AlertBook",
+    "AlertRule",
     "Kept",
     "LetterBox",
     "LetterFilter",
+    "Level",
     "NewObservation",
     "NoFeatureError",
     "ObservationStore",
     "Reading",
     "RefusedObservationError",
+    "RefusedRelatedError",
     "RegistryMovedError",
+    "RuleError",
+    "Sinks",
+    "SinksError",
     "Site",
     "UnexpectedCountError",
     "UnfitResultError",
+    "UnknownAlertError",
     "UnknownDatastreamError",
     "UnknownFeatureError",
     "UnknownObservationError",
     "Values",
     "Window",
     "Written",
+    "alert_rules",
     "delete_of_feature",
     "direction_of",
     "limits_of",
     "lock_thing",
     "mean_of",
     "recompute_days",
+    "sinks_of",
 ]

@@ -5,6 +5,7 @@ The store writes a row of `alert_outbox` for each sink that `Sinks.wanting` name
 
 from __future__ import annotations
 
+import base64
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from infra.settings import WorkerSettings
 
 NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 LONGEST_TIMEOUT_S = 60.0
+SECRET_PREFIX = "whsec_"  # noqa: S105 -- how a secret begins, after Standard Webhooks 1.0
+SHORTEST_KEY, LONGEST_KEY = 24, 64
 
 Language = Literal["de", "da", "en"]
 Name = Annotated[str, Field(pattern=NAME)]
@@ -70,10 +73,21 @@ class Webhook(Sink):
     """An address that takes alerts as JSON by POST. The address itself may hold a secret."""
 
     url: SecretStr
-    secret: SecretStr | None = Field(default=None, description="key of the signature; none: no signature")
+    secret: SecretStr | None = Field(default=None, description="`whsec_` and the signature's key in Base64; none: no signature")
+
+    @property
+    def key(self) -> bytes:
+        """The signature's key; empty where there is none, or none in the form of Standard Webhooks."""
+        kept = self.secret.get_secret_value() if self.secret else ""
+        try:
+            return base64.b64decode(kept.removeprefix(SECRET_PREFIX), validate=True) if kept.startswith(SECRET_PREFIX) else b""
+        except ValueError:
+            return b""
 
     @model_validator(mode="after")
-    def _check_url(self) -> Self:
+    def _check(self) -> Self:
+        if self.secret is not None and not SHORTEST_KEY <= len(self.key) <= LONGEST_KEY:
+            raise ValueError(f"secret: not {SECRET_PREFIX} and {SHORTEST_KEY} to {LONGEST_KEY} bytes in Base64")
         try:
             parts = urlsplit(self.url.get_secret_value())
             fits = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
