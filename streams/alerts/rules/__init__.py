@@ -39,9 +39,9 @@ class Level(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class AlertRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
     """What all kinds have in common.
 
-    `properties`: keys of observed properties, `*` for all. `where`: values that properties of the Datastream or, there absent, of its
-    Thing must have; `needs`: properties they must have, whatever the value. `unit`: UCUM code of the levels, which are converted to the
-    Datastream's unit. `least_level`: the lowest level that is an event; below it lasts none.
+    `properties`: keys of observed properties, `*` for all. `where`: values that properties of the Datastream or, there absent,
+    of its Thing must have; `needs`: properties they must have, whatever the value. `unit`: UCUM code of the levels, which are
+    converted to the Datastream's unit. `least_level`: the lowest level that is an event; below it lasts none.
     """
 
     name: Name
@@ -97,7 +97,7 @@ class Quality(AlertRule, frozen=True, kw_only=True, tag="quality"):
 class Mean(AlertRule, frozen=True, kw_only=True, tag="mean"):
     """Mean of usable readings over a bucket that is over, beyond (`strict`) a limit.
 
-    `allowed`: times in a local calendar year; level 2 begins with the next. `coverage`: share of the expected readings there must be.
+    `allowed`: times in a local calendar year; level 2 begins with the next. `coverage`: share of the expected readings needed.
     """
 
     span: Span
