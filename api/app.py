@@ -28,6 +28,7 @@ from api.metrics import Measure, Metrics
 from api.operations.devices import devices_router
 from api.operations.letters import letters_router
 from api.page.routes import page_routes
+from api.planning.alerts import AlertSource, acknowledging, alerts_router
 from api.planning.routes import planning_router
 from api.sensorthings.batch import Batches
 from api.sensorthings.entities.model import EntitySet
@@ -39,12 +40,13 @@ from api.sensorthings.writer.creator import Creator
 from api.sensorthings.writer.editor import Editor
 from api.sensorthings.writer.filtered import Filtered
 from api.sensorthings.writer.links import Links
+from api.sensorthings.writer.related import write_related
 from api.sensorthings.writer.routes import Posting, PostingFirst, Writing, writing_routes
 from api.sensorthings.writer.shown import shown_observation
 from api.store import OpenStore, Store, open_store
 from infra.settings import ApiSettings, WorkerSettings
 from infra.telemetry import set_up_logging
-from streams.contract import LetterBox, limits_of
+from streams.contract import AlertBook, LetterBox, alert_rules, limits_of, sinks_of
 
 DEFAULT_TAKING = WorkerSettings.model_construct()
 _LONGEST_STOP_S = 3
@@ -112,7 +114,7 @@ def create_app(settings: ApiSettings, *, store: OpenStore = open_store, taking: 
         pools=make_pools(settings),
         opening=store,
         shown=shown,
-        opening_letters=partial(LetterBox.open, settings.database_url, *limits_of(taking), "api-letters"),
+        opening_letters=partial(LetterBox.open, settings.database_url, *limits_of(taking), "api-letters", write_related),
     )
     reading = Reading(
         reader=Reader(services.pools.reading, settings, public_url_of(settings)),
@@ -147,6 +149,10 @@ def create_app(settings: ApiSettings, *, store: OpenStore = open_store, taking: 
     app.include_router(letters_router(guard, services.letters))
     app.include_router(devices_router(guard, lambda: pools.reading, services.letters))
     app.include_router(planning_router(lambda: pools.reading))
+    book = acknowledging(AlertBook(sinks_of(taking)), lambda: pools.writing)
+    app.include_router(
+        alerts_router(AlertSource(guard=guard, reading=lambda: pools.reading, acknowledge=book, rules=alert_rules()))
+    )
     app.router.routes.extend(page_routes())
     app.openapi = partial(describe, app, public_url=public_url_of(settings))  # pyright: ignore[reportAttributeAccessIssue] -- FastAPI's documented way
     return app

@@ -98,6 +98,7 @@ REASONS: dict[str, str] = {
     "too_old": "the reading is older than what is kept",
     "store_refused": "the database refused the reading",
     "unknown_entity": "there is no such Datastream, MultiDatastream or FeatureOfInterest",
+    "refused_entity": "an entity that the Observation brings along can't be created: `detail` says why",
     "no_feature": "the Observation names no FeatureOfInterest, and its Thing has no Location to take one from",
     "quarantined": "the device's last messages were all refused; it is set aside until somebody has looked",
     "bug": "the platform failed on this reading, or on the whole message; `detail` says where",

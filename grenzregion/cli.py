@@ -90,10 +90,11 @@ def bridge() -> None:
 @app.command()
 def worker() -> None:
     """Run one Faust worker; settings come from the environment."""
+    from grenzregion.related import write_related  # noqa: PLC0415
     from infra.settings import WorkerSettings  # noqa: PLC0415
     from streams.app import run  # noqa: PLC0415
 
-    run(WorkerSettings())
+    run(WorkerSettings(), write_related)
 
 
 @app.command()

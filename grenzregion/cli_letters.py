@@ -214,13 +214,14 @@ def _with_box(database_url: str, data_dir: Path, work: Callable[[LetterBox], Awa
     from psycopg_pool import PoolTimeout  # noqa: PLC0415
 
     from grenzregion.platform import NotRunningError, recall  # noqa: PLC0415
+    from grenzregion.related import write_related  # noqa: PLC0415
     from infra.database import DatabaseAwayError, wait_for_database  # noqa: PLC0415
     from infra.settings import WorkerSettings  # noqa: PLC0415
     from streams.letter_box import LetterBox  # noqa: PLC0415
     from streams.limits import limits_of  # noqa: PLC0415
 
     async def run(url: str) -> T:
-        box = await LetterBox.open(url, *limits_of(WorkerSettings()))
+        box = await LetterBox.open(url, *limits_of(WorkerSettings()), related=write_related)
         try:
             return await work(box)
         finally:

@@ -23,6 +23,7 @@ from streams.limits import limits_of
 from streams.pause import Gate
 from streams.published import NewsPublisher
 from streams.receipts import ReceiptPublisher
+from streams.related import WriteRelated
 from streams.sessions import TRANSIENT, open_pool
 from streams.transport import BatchSchema, LedgerApp
 from streams.virtual.worker import VirtualWorker
@@ -36,14 +37,17 @@ REBALANCE_BOUND_S = 60.0
 LISTEN_PAUSE_S = 2.0
 
 
-def run(settings: WorkerSettings) -> None:
-    """Work until SIGTERM or SIGINT; the process ends with 75 when it can't go on and shall be started again."""
+def run(settings: WorkerSettings, related: WriteRelated | None = None) -> None:
+    """Work until SIGTERM or SIGINT; the process ends with 75 when it can't go on and shall be started again.
+
+    `related` writes the entities that Observations bring along over MQTT.
+    """
     set_up_logging(settings.worker_id, settings.log_level)
     wait_for_database(settings.database_url)
     ensure_topic(settings.kafka, RAW_TOPIC, settings.partitions)
     ensure_topic(settings.kafka, STORED_TOPIC, settings.partitions)
     app = faust_app(settings)
-    process = Process(settings, app)
+    process = Process(settings, app, related)
     with contextlib.ExitStack() as stack:
         if settings.metrics_port:
             stack.enter_context(serve_telemetry(settings.metrics_port, process.figures.registry, ready=process.figures.complaints))
@@ -89,7 +93,7 @@ class RawLog:
 class Process:
     """Ties Faust, the database, receipts and news of one worker together."""
 
-    def __init__(self, settings: WorkerSettings, app: LedgerApp) -> None:
+    def __init__(self, settings: WorkerSettings, app: LedgerApp, related: WriteRelated | None = None) -> None:
         self._settings = settings
         self._app = app
         self._pool = open_pool(settings.database_url, settings.partitions + 3, settings.worker_id)
@@ -118,6 +122,7 @@ class Process:
             on_receipts=self._receipts.publish,
             on_stored=self._stored,
             gate=self._gate,
+            related=related,
         )
         self._tasks: list[asyncio.Task[None]] = []
         app.ownership, app.before_start, app.before_stop = self._worker, self._start, self._stop

@@ -31,12 +31,14 @@ class UnknownEntityError(Exception):
         self.feature_id = feature_id
 
 
-def candidate_of(message: RawMessage, place: int, registry: Registry) -> Candidate:
-    """Give the row of a create; raises `UndecodableError` or `UnknownEntityError`."""
+def candidate_of(message: RawMessage, place: int, registry: Registry) -> Candidate | sensorthings.Related:
+    """Give the row of a create, where it brings nothing along; raises `UndecodableError` or `UnknownEntityError`."""
     if message.refused is not None:
         reason, _, detail = message.refused.partition(": ")
         raise UndecodableError(reason, detail)
     creation = sensorthings.decode(message.topic, message.payload)
+    if isinstance(creation, sensorthings.Related):
+        return creation
     channel = registry.datastream(creation.datastream_id)
     feature_known = creation.feature_id is None or registry.has_feature(creation.feature_id)
     if channel is None or not feature_known:
@@ -81,7 +83,8 @@ def _check(creation: sensorthings.Creation, channel: Channel) -> None:
         raise UndecodableError(error.reason, error.detail)
 
 
-def discriminator(message: RawMessage) -> int:
-    """Give the same number for the same topic and payload: below 0, where no other discriminator is."""
-    digest = hashlib.blake2b(message.topic.encode() + b"\0" + message.payload, digest_size=8).digest()
+def discriminator(message: RawMessage, place: int = 0) -> int:
+    """Give the same number for the same topic and payload, and place among its Observations: below 0, where no other is."""
+    salt = place.to_bytes(16) if place else b""
+    digest = hashlib.blake2b(message.topic.encode() + b"\0" + message.payload, digest_size=8, salt=salt).digest()
     return -1 - (int.from_bytes(digest) >> 1)

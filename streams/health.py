@@ -41,7 +41,7 @@ class Figures:
 
     def count(self, intake: Intake) -> None:
         """Take note of a committed batch."""
-        self._stored.inc(len(intake.candidates))
+        self._stored.inc(len(intake.candidates) + intake.created)
         self._batches.inc()
         self._last.set_to_current_time()
         for letter in intake.letters:

@@ -13,6 +13,7 @@ import msgspec
 
 from devices import topics, units
 from devices.decoders.select import decode
+from devices.decoders.sensorthings import Related
 from devices.topics import PARTNER_TENANT
 from devices.vocabulary import Decoded, Reading, Refused, UndecodableError
 from ingest_mqtt.contract import RawMessage
@@ -21,7 +22,7 @@ from streams.bugs import describe
 from streams.candidate import Candidate, Channel
 from streams.registry import Registry
 from streams.standing import GOOD, QUARANTINE_AFTER, DeviceKey, Standing, Standings
-from streams.taken import Accepted, Fault, Intake, Letter, Limits, Poison
+from streams.taken import Accepted, Along, Fault, Intake, Letter, Limits, Poison
 from streams.values import check_parts, dump_json, numbers_of
 from streams.watch import Seen
 
@@ -64,22 +65,26 @@ def _take_creation(message: RawMessage, place: int, surroundings: Surroundings, 
     try:
         if fault is not None:
             raise UndecodableError(fault.reason, fault.detail)
-        intake.candidates.append(_created(message, place, surroundings.registry))
+        created = _created(message, place, surroundings.registry)
+        if isinstance(created, Candidate):
+            intake.candidates.append(created)
+        else:
+            intake.along.append(Along(message=message, identity=identity, timed=created.timed))
     except UndecodableError as error:
         if message.refused is None and error.reason not in REFUSED_BY_REGISTRY:
             intake.failures.append((place, message.topic))
-        intake.letters.append(_creations_letter(message, identity, error.reason, error.detail))
+        intake.letters.append(letter_of_creation(message, identity, error.reason, error.detail))
     except creation.UnknownEntityError as error:
         if error.datastream_id is not None:
             intake.unknown_datastreams.add(error.datastream_id)
         if error.feature_id is not None:
             intake.unknown_features.add(error.feature_id)
-        intake.letters.append(_creations_letter(message, identity, "unknown_entity", str(error)))
+        intake.letters.append(letter_of_creation(message, identity, "unknown_entity", str(error)))
     if identity is not None and message.gateway is not None:
         _settle(intake, (PARTNER_TENANT, message.gateway, identity[0]), message.first or 0, identity[1])
 
 
-def _created(message: RawMessage, place: int, registry: Registry) -> Candidate:
+def _created(message: RawMessage, place: int, registry: Registry) -> Candidate | Related:
     try:
         return creation.candidate_of(message, place, registry)
     except (UndecodableError, creation.UnknownEntityError, MemoryError):
@@ -92,7 +97,8 @@ def _created(message: RawMessage, place: int, registry: Registry) -> Candidate:
 REFUSED_BY_REGISTRY = ("unknown_entity", "no_feature", "wrong_type", "store_refused")
 
 
-def _creations_letter(message: RawMessage, identity: tuple[int, int] | None, reason: str, detail: str) -> Letter:
+def letter_of_creation(message: RawMessage, identity: tuple[int, int] | None, reason: str, detail: str) -> Letter:
+    """Give the letter of a create that is refused."""
     tenant, device = (PARTNER_TENANT, message.gateway) if identity is not None else (None, None)
     return Letter(
         message=message, tenant=tenant, device=device, identity=identity, reason=reason, detail=detail, refused=None, readings=1

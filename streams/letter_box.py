@@ -11,6 +11,7 @@ from psycopg.rows import dict_row
 
 from streams.intake import Limits
 from streams.queries import query
+from streams.related import WriteRelated
 from streams.replay import Kept, Outcome, Replay
 from streams.sessions import Connection, Pool, open_pool, retrying
 from streams.store import StoreLimits
@@ -46,16 +47,23 @@ class UnexpectedCountError(ValueError):
 class LetterBox:
     """Dead letters of the database; made by `open`, ended by `close`."""
 
-    def __init__(self, pool: Pool, limits: Limits, store_limits: StoreLimits) -> None:
+    def __init__(self, pool: Pool, limits: Limits, store_limits: StoreLimits, related: WriteRelated | None = None) -> None:
         self._pool = pool
-        self._replay = Replay(limits, store_limits)
+        self._replay = Replay(limits, store_limits, related)
 
     @classmethod
-    async def open(cls, database_url: str, limits: Limits, store_limits: StoreLimits, name: str = "letters") -> Self:
-        """Connect; raises no error while the database is away."""
+    async def open(
+        cls,
+        database_url: str,
+        limits: Limits,
+        store_limits: StoreLimits,
+        name: str = "letters",
+        related: WriteRelated | None = None,
+    ) -> Self:
+        """Connect; raises no error while the database is away. `related` writes what Observations bring along over MQTT."""
         pool = open_pool(database_url, 2, name)
         await pool.open()
-        return cls(pool, limits, store_limits)
+        return cls(pool, limits, store_limits, related)
 
     async def close(self) -> None:
         """Give the connections back."""

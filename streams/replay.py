@@ -21,8 +21,9 @@ from streams.errors import LetterMovedError
 from streams.isolate import Sieve, fault_of
 from streams.letters import verdict_of
 from streams.queries import query
+from streams.related import WriteRelated, store_along
 from streams.store import StoreLimits
-from streams.taken import Intake, Letter, Limits
+from streams.taken import Along, Intake, Letter, Limits
 from streams.taker import Taker
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -73,8 +74,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 class Replay:
     """Takes letters in by what the database says at each call."""
 
-    def __init__(self, limits: Limits, store_limits: StoreLimits) -> None:
+    def __init__(self, limits: Limits, store_limits: StoreLimits, related: WriteRelated | None = None) -> None:
         self._limits = limits
+        self._related = related
         self._store_limits = store_limits
 
     async def run(self, connection: store.Connection, letters: Sequence[Kept]) -> Outcome:
@@ -94,22 +96,26 @@ class Replay:
     async def _store(
         self, connection: store.Connection, letters: Sequence[Kept], messages: Sequence[RawMessage], taken: Intake
     ) -> Outcome:
-        left = {letters[_place(letter, messages)].id: letter for letter in taken.letters}
         async with connection.transaction():
             await store.write_rows(connection, taken.candidates, self._store_limits)
+            await store.take_along(connection, taken, self._along)
             await _hold(connection, letters)
+            left = {letters[_place(letter, messages)].id: letter for letter in taken.letters}
             gone = [letter.id for letter in letters if letter.id not in left]
             await connection.execute("DELETE FROM dead_letter WHERE id = ANY (%s)", (gone,))
             async with connection.cursor() as cursor:
                 rows = [{"id": number, **verdict_of(letter)} for number, letter in left.items()]
                 await cursor.executemany(query("restate_letter"), rows)
         return Outcome(
-            stored=len(taken.candidates),
+            stored=len(taken.candidates) + taken.created,
             letters=len(gone),
             left=tuple(
                 Left(id=number, reason=each.reason, detail=each.detail, readings=each.readings) for number, each in left.items()
             ),
         )
+
+    async def _along(self, connection: store.Connection, along: Sequence[Along]) -> list[Letter]:
+        return await store_along(connection, along, self._store_limits, self._related)
 
 
 async def _hold(connection: store.Connection, letters: Sequence[Kept]) -> None:
@@ -154,7 +160,7 @@ def cut(taken: Intake, letters: Sequence[Kept], messages: Sequence[RawMessage]) 
         refused = [each for each in letter.refused if each.index in of_letter]
         if refused:
             kept.append(_with(letter, refused))
-    return Intake(candidates=[each for each in taken.candidates if meant(each)], letters=kept)
+    return Intake(candidates=[each for each in taken.candidates if meant(each)], letters=kept, along=taken.along)
 
 
 def _shrunk(letter: Letter, before: Kept) -> Letter:

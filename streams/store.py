@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 import psycopg
@@ -17,8 +17,10 @@ from streams.judging import judge_new
 from streams.letters import runs, write_letters
 from streams.queries import query
 from streams.tails import Tails
+from streams.taken import Along, Letter
 
 Connection = psycopg.AsyncConnection[TupleRow]
+StoreAlong = Callable[[Connection, Sequence[Along]], Awaitable[list[Letter]]]
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,16 +40,29 @@ async def store_batch(
     end: int,
     limits: StoreLimits,
     tails: Tails | None = None,
+    along: StoreAlong | None = None,
 ) -> list[Receipt]:
-    """Store what a batch of the log came to and move its ledger; returns the receipts to publish after the commit."""
+    """Store what a batch of the log came to and move its ledger; returns the receipts to publish after the commit.
+
+    `along` stores what brings entities along; its letters join the intake's.
+    """
     async with connection.transaction():
         if not await ledger.advance(connection, claim, start, end):
             return await _receipts(connection, intake.settled, counted=False)
         await write_rows(connection, intake.candidates, limits, tails)
+        if along is not None and intake.along:
+            await take_along(connection, intake, along)
         await standing.move(connection, intake.moves)
         await write_letters(connection, intake)
         await watch.note(connection, intake.seen)
         return await _receipts(connection, intake.settled)
+
+
+async def take_along(connection: Connection, intake: Intake, along: StoreAlong) -> None:
+    """Store what brings entities along, in the open transaction, and note what became of it."""
+    letters = await along(connection, intake.along)
+    intake.letters += letters
+    intake.created = len(intake.along) - len(letters)
 
 
 async def write_rows(

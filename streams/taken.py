@@ -27,6 +27,14 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
     readings: int
 
 
+class Along(msgspec.Struct, frozen=True, kw_only=True):
+    """A message of a SensorThings client whose Observation brings new entities along; `timed`: it says its phenomenonTime."""
+
+    message: RawMessage
+    identity: tuple[int, int] | None
+    timed: bool
+
+
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     """Which messages with identity a batch settles: (tenant, device, epoch) → lowest seq still held and the seqs."""
 
@@ -38,12 +46,14 @@ class Intake(msgspec.Struct, kw_only=True):
     """What a batch of messages comes to.
 
     `failures`: (place, topic) of those of the `messages` that failed to decode or hit a bug. `moves`: how devices stood before and
-    after.
+    after. `created`: how many of those in `along` were stored, known once they are.
     """
 
     messages: int = 0
     candidates: list[Candidate] = []
     letters: list[Letter] = []
+    along: list[Along] = []
+    created: int = 0
     settled: dict[tuple[str, str, int], Accepted] = {}
     unknown: set[tuple[str, str]] = set()
     unknown_datastreams: set[int] = set()

@@ -17,9 +17,11 @@ from streams.errors import FencedError, RegistryMovedError, StandingMovedError
 from streams.intake import Intake, Limits
 from streams.isolate import Found, Sieve, fault_of
 from streams.pause import Alarm, Gate, Watch, is_enough, source_of
+from streams.related import WriteRelated, store_along
 from streams.sessions import Pool, retrying
 from streams.store import Receipt, StoreLimits
 from streams.tails import Tails
+from streams.taken import Along, Letter
 from streams.taker import Taker
 from streams.transport import Batch
 
@@ -64,6 +66,7 @@ class Worker:
         on_stored: Callable[[Intake], None],
         gate: Gate,
         give_up_after_s: float = 120.0,
+        related: WriteRelated | None = None,
     ) -> None:
         self._pool = pool
         self._owner = owner
@@ -73,6 +76,7 @@ class Worker:
         self._on_receipts = on_receipts
         self._on_stored = on_stored
         self._gate = gate
+        self._related = related
         self._watch = Watch()
         self._give_up = give_up_after_s
         self._tails = Tails()
@@ -144,7 +148,7 @@ class Worker:
 
     async def _store_once(self, claim: ledger.Claim, start: int, end: int, messages: list[RawMessage], *, watched: bool) -> None:
         async def commit(connection: store.Connection, intake: Intake) -> list[Receipt]:
-            return await store.store_batch(connection, intake, claim, start, end, self._store_limits, self._tails)
+            return await store.store_batch(connection, intake, claim, start, end, self._store_limits, self._tails, self._along)
 
         async for attempt in retrying(self._give_up):
             with attempt:
@@ -164,6 +168,9 @@ class Worker:
                 self._watch.add(intake)
                 self._on_receipts(receipts)
                 self._on_stored(intake)
+
+    async def _along(self, connection: store.Connection, along: Sequence[Along]) -> list[Letter]:
+        return await store_along(connection, along, self._store_limits, self._related)
 
     def _check(self, intake: Intake, *, watched: bool) -> None:
         alarm = self._watch.look_ahead(intake) if watched and intake.failures else None

@@ -52,7 +52,6 @@ CONFORMANCE = (
 # Its geospatial functions need PostGIS.
 WITH_POSTGIS = ("request-data",)
 RECEIVE = "receive-updates-via-mqtt/receive-updates"
-# Offered, but without what the standard asks of it too: creating related entities along (14.1.2).
 CREATE = "create-observations-via-mqtt/observations-creation"
 
 
@@ -63,7 +62,7 @@ def service_root(public_url: str, *, postgis: bool, mqtt: tuple[str, ...] = (), 
     """
     root = public_url + PREFIX
     value = [{"name": s.name, "url": f"{root}/{s.name}"} for s in ENTITY_SETS]
-    held = (*CONFORMANCE, *(WITH_POSTGIS if postgis else ()), *((RECEIVE,) if mqtt and tells else ()))
+    held = (*CONFORMANCE, *(WITH_POSTGIS if postgis else ()), *((CREATE,) if mqtt else ()), *((RECEIVE,) if mqtt and tells else ()))
     endpoints = {_CLASSES + name: {"endpoints": mqtt} for name in (CREATE, RECEIVE) if mqtt}
     settings = {"conformance": [_CLASSES + name for name in held], **endpoints}
     return msgspec.json.encode({"value": value, "serverSettings": settings})

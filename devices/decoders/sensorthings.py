@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated, Any, cast
+from typing import Any, cast
 
 import msgspec
 
 from devices.decoders import salvage
-from devices.decoders.limits import MAX_PAYLOAD, RefusedError, check_parameters
+from devices.decoders.limits import MAX_PAYLOAD, RefusedError, check_parameters, shown
 from devices.vocabulary import UndecodableError
 
 PREFIX = "v1.1/"
@@ -18,11 +18,8 @@ _LARGEST_ID = 2**53 - 1
 _TOPIC = re.compile(r"v1\.1/(?:(Datastreams|MultiDatastreams|FeaturesOfInterest)\(([0-9]{1,16})\)/)?Observations")
 _FORM = "a time as 2026-11-22T10:15:00Z or with an offset as +01:00"
 
-_Id = Annotated[int, msgspec.Meta(ge=1, le=_LARGEST_ID)]
-
-
-class _Link(msgspec.Struct, forbid_unknown_fields=True):
-    id: _Id = msgspec.field(name="@iot.id")
+_ID = "@iot.id"
+_Entity = dict[str, Any]
 
 
 class _Body(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
@@ -32,9 +29,9 @@ class _Body(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
     valid_time: str | None = None
     parameters: dict[str, Any] | None = None
     result_quality: Any = None
-    datastream: _Link | None = msgspec.field(default=None, name="Datastream")
-    multi_datastream: _Link | None = msgspec.field(default=None, name="MultiDatastream")
-    feature: _Link | None = msgspec.field(default=None, name="FeatureOfInterest")
+    datastream: _Entity | None = msgspec.field(default=None, name="Datastream")
+    multi_datastream: _Entity | None = msgspec.field(default=None, name="MultiDatastream")
+    feature: _Entity | None = msgspec.field(default=None, name="FeatureOfInterest")
 
 
 class Creation(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,10 +50,19 @@ class Creation(msgspec.Struct, frozen=True, kw_only=True):
     quality: Any = None
 
 
+class Related(msgspec.Struct, frozen=True, kw_only=True):
+    """A new Observation that brings new entities along (18-088, 14.1 and 10.2.1.2): what they must be, who writes them knows.
+
+    `timed`: it says its phenomenonTime.
+    """
+
+    timed: bool
+
+
 _decoder = msgspec.json.Decoder(_Body)
 
 
-def decode(topic: str, payload: bytes) -> Creation:
+def decode(topic: str, payload: bytes) -> Creation | Related:
     """Take a create apart; raises `UndecodableError` and nothing else, whatever the bytes."""
     found = _TOPIC.fullmatch(topic)
     if found is None:
@@ -65,7 +71,12 @@ def decode(topic: str, payload: bytes) -> Creation:
         raise UndecodableError("too_large", f"{len(payload)} bytes, the limit is {MAX_PAYLOAD}")
     try:
         body = _decoder.decode(payload)
-        check_parameters({"result": body.result, "parameters": body.parameters, "resultQuality": body.result_quality})
+        entities = [entity for entity in (body.datastream, body.multi_datastream, body.feature) if entity is not None]
+        check_parameters(
+            {"result": body.result, "parameters": body.parameters, "resultQuality": body.result_quality, "entities": entities}
+        )
+        if any(_ID not in entity for entity in entities):
+            return Related(timed=body.phenomenon_time is not None)
         return _creation(body, found[1], None if found[2] is None else int(found[2]))
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         fault = salvage.refusal(error, payload)
@@ -98,10 +109,15 @@ def _creation(body: _Body, parent: str | None, number: int | None) -> Creation:
     )
 
 
-def _agreed(name: str, link: _Link | None, of_topic: int | None) -> int | None:
-    if link is not None and of_topic is not None and link.id != of_topic:
-        raise RefusedError("wrong_type", f"the topic says {name} {of_topic}, the body says {link.id}")
-    return of_topic if link is None else link.id
+def _agreed(name: str, link: _Entity | None, of_topic: int | None) -> int | None:
+    if link is None:
+        return of_topic
+    number = link[_ID]  # what else stands there is not read: clients send the whole entity that they have at hand
+    if type(number) is not int or not 1 <= number <= _LARGEST_ID:
+        raise RefusedError("wrong_type", f"{name}.{_ID} {shown(number)} is no id: a whole number above 0")
+    if of_topic is not None and number != of_topic:
+        raise RefusedError("wrong_type", f"the topic says {name} {of_topic}, the body says {number}")
+    return number
 
 
 def _instant_or_interval(text: str | None, name: str) -> tuple[datetime | None, datetime | None]:

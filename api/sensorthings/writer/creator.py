@@ -79,7 +79,7 @@ class Creator:
         return Created(id=numbers[root.index])
 
     async def _store(self, rows: Sequence[Row], ids: Ids, now: datetime) -> tuple[list[int], dict[int, bytes]]:
-        observations, connection = [_observation(row, ids, now) for row in rows], within()
+        observations, connection = [observation_of(row, ids, now) for row in rows], within()
         shown: dict[int, bytes] = {}
         if connection is not None:
             results = await self.store().write_observations(observations, connection)
@@ -98,7 +98,8 @@ def _needs_rows(plan: Plan) -> bool:
     return any(e.entity_set not in {"Datastreams", "MultiDatastreams"} for e in plan.existing)
 
 
-def _observation(row: Row, ids: Ids, now: datetime) -> NewObservation:
+def observation_of(row: Row, ids: Ids, now: datetime) -> NewObservation:
+    """Give the Observation of a plan's row, once its entities have ids."""
     values: dict[str, Any] = dict(row.values)
     feature = row.links.get("feature_id")
     return NewObservation(
