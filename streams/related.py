@@ -1,4 +1,4 @@
-"""Observations that bring new entities along, over MQTT (18-088, 14.1 and 10.2.1.2): stored with all of their own, or nothing of it.
+"""Observations that bring new entities along, over MQTT (18-088, 14.1 and 10.2.1.2): stored whole, or nothing of it.
 
 What entities are knows the API, whose writer is handed in; judging and storing is the same as for any Observation. A message that
 comes twice is written once where it says its phenomenonTime, as any other create is (decisions.md 13).

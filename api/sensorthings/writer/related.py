@@ -1,4 +1,4 @@
-"""The entities that an Observation brings along over MQTT (18-088, 14.1 and 10.2.1.2), checked and written as those of a POST are."""
+"""The entities that an Observation brings along over MQTT (18-088, 14.1), checked and written as those of a POST are."""
 
 from __future__ import annotations
 
