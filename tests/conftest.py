@@ -4,6 +4,8 @@
 - `database`: conninfo of a new, migrated, empty database on `embedded`; `database_on_each`: on both sets, one after the other.
 
 `local` is skipped where it is not installed, and fails where `GRENZREGION_REQUIRE_LOCAL=1` (decisions.md 21).
+
+With `-n 2` (the whole suite) each of two processes has servers of its own and takes file after file.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from pathlib import Path
 import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from infra.migrate import migrate
 from infra.servers import local
@@ -36,6 +40,22 @@ def pytest_report_header() -> str:
     if local.is_installed():
         return "servers: embedded and local"
     return "servers: embedded only, for `local` is not installed (make servers)"
+
+
+class ByFile(LoadFileScheduling):
+    """Files whole, in the order they were collected: what takes minutes stands first."""
+
+    def __init__(self, config: pytest.Config, log: Producer) -> None:
+        super().__init__(config, log)
+        config.option.loadscopereorder = False
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return "tests/e2e" if file.startswith("tests/e2e/") else file  # its files share their platforms
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+    return ByFile(config, log)
 
 
 class Servers:
