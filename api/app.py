@@ -28,6 +28,7 @@ from api.metrics import Measure, Metrics
 from api.operations.devices import devices_router
 from api.operations.letters import letters_router
 from api.page.routes import page_routes
+from api.planning.alerts import AlertSource, acknowledging, alerts_router
 from api.planning.routes import planning_router
 from api.sensorthings.batch import Batches
 from api.sensorthings.entities.model import EntitySet
@@ -45,7 +46,7 @@ from api.sensorthings.writer.shown import shown_observation
 from api.store import OpenStore, Store, open_store
 from infra.settings import ApiSettings, WorkerSettings
 from infra.telemetry import set_up_logging
-from streams.contract import LetterBox, limits_of
+from streams.contract import AlertBook, LetterBox, alert_rules, limits_of, sinks_of
 
 DEFAULT_TAKING = WorkerSettings.model_construct()
 _LONGEST_STOP_S = 3
@@ -148,6 +149,10 @@ def create_app(settings: ApiSettings, *, store: OpenStore = open_store, taking: 
     app.include_router(letters_router(guard, services.letters))
     app.include_router(devices_router(guard, lambda: pools.reading, services.letters))
     app.include_router(planning_router(lambda: pools.reading))
+    book = acknowledging(AlertBook(sinks_of(taking)), lambda: pools.writing)
+    app.include_router(
+        alerts_router(AlertSource(guard=guard, reading=lambda: pools.reading, acknowledge=book, rules=alert_rules()))
+    )
     app.router.routes.extend(page_routes())
     app.openapi = partial(describe, app, public_url=public_url_of(settings))  # pyright: ignore[reportAttributeAccessIssue] -- FastAPI's documented way
     return app
