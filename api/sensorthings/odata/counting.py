@@ -57,10 +57,10 @@ def _summed(build: Build, counted: Counted) -> Composable:
     return template.format(column(alias, "n"), view(_SUMMARY), sql.Identifier(alias), _all(build, summary, alias))
 
 
+_KEPT = "kept_observation"  # deleted ones too
+
 _TOTAL = sql.SQL("""
-SELECT (SELECT count(*) FROM {rows} {first} WHERE {first_rows} AND {first_time} < (SELECT q1 FROM quarter))
-     + (SELECT count(*) FROM {rows} {last} WHERE {last_rows} AND {last_time} >= (SELECT q2 FROM quarter))
-     + (SELECT coalesce(sum(n), 0) FROM {quarters} {early} WHERE {early_rows}
+SELECT (SELECT coalesce(sum(n), 0) FROM {quarters} {early} WHERE {early_rows}
            AND bucket >= (SELECT q1 FROM quarter) AND bucket < (SELECT least(h1, q2) FROM hour))
      + (SELECT coalesce(sum(n), 0) FROM {quarters} {late} WHERE {late_rows}
            AND bucket >= (SELECT h2 FROM hour) AND bucket < (SELECT q2 FROM quarter))
@@ -68,45 +68,65 @@ SELECT (SELECT count(*) FROM {rows} {first} WHERE {first_rows} AND {first_time} 
             SELECT sum(n) AS n FROM {hours} {morning} WHERE {morning_rows} AND bucket >= h1 AND bucket < d1
             UNION ALL SELECT sum(n) FROM {hours} {evening} WHERE {evening_rows} AND bucket >= d2 AND bucket < h2
             UNION ALL SELECT sum(n) FROM {days} {day} WHERE {day_rows} AND bucket >= d1 AND bucket < d2) AS part)""")
+# An index knows all that is asked here, of deleted ones another: no row is looked at.
+_EDGES = sql.SQL("""
+     {sign} (SELECT count(*) FROM {kept} {row} WHERE {rows} AND {start} < (SELECT q1 FROM quarter))
+     {sign} (SELECT count(*) FROM {kept} {row} WHERE {rows} AND {start} >= (SELECT q2 FROM quarter))""")
 # Not to be mixed with the bounds inside: their index would be read instead, over the whole window.
 _BEYOND = sql.SQL("""
      - (SELECT count(*) FROM (SELECT {start} FROM {rows} {alias}
                                WHERE {rows_there} AND {end} IS NOT NULL
                                  AND tstzrange({start}, greatest({end}, {start}), '()') @> (SELECT hi FROM quarter)
                               OFFSET 0) AS beyond
-         WHERE {inner_start} >= (SELECT q1 FROM quarter) AND {inner_start} < (SELECT q2 FROM quarter))""")
+         WHERE {started})""")
+_BEYOND_LAST = sql.SQL("""
+     - (SELECT count(*) FROM {rows} {alias}
+         WHERE {rows_there} AND {started} AND {start} = (SELECT hi FROM quarter) AND {end} > (SELECT hi FROM quarter))""")
 
 
 def _windowed(build: Build, counted: Counted, window: Window) -> Composable:
     zoned = {name: build.alias() for name in ("morning", "evening", "day")}
     plain = {name: build.alias() for name in ("early", "late")}
-    edges = {name: build.alias() for name in ("first", "last")}
     parts: dict[str, Composable] = {
-        "rows": view(counted.entity.table),
         "quarters": view("aggregate_quarter_hour"),
         "hours": view("aggregate_hour"),
         "days": view("aggregate_day"),
     }
-    for name, alias in edges.items():
-        parts |= {f"{name}_rows": _all(build, counted, alias), f"{name}_time": column(alias, counted.entity.day_column or "")}
     for name, alias in (plain | zoned).items():
-        conditions = [*counted.scope(alias), *met(build, counted.entity, alias, window.rest, counted.where)]
-        parts[f"{name}_rows"] = conjunction([*conditions, *([of_zone(alias)] if name in zoned else [])])
-    parts |= {name: sql.Identifier(alias) for name, alias in (edges | plain | zoned).items()}
-    pieces = [window.cuts(), _TOTAL.format(**parts)]
-    return sql.Composed([*pieces, _beyond(build, counted, window)] if window.ends else pieces)
+        parts[f"{name}_rows"] = conjunction([*_within(build, counted, window, alias), *([of_zone(alias)] if name in zoned else [])])
+    parts |= {name: sql.Identifier(alias) for name, alias in (plain | zoned).items()}
+    edges = [_edges(build, counted, window, deleted=deleted) for deleted in (False, True)]
+    return sql.Composed([window.cuts(), _TOTAL.format(**parts), *edges, *_beyond(build, counted, window)])
 
 
-def _beyond(build: Build, counted: Counted, window: Window) -> Composable:
-    """Give what is to be taken off: intervals that start in full quarters of the window and end behind it."""
+def _within(build: Build, counted: Counted, window: Window, alias: str) -> list[Composable]:
+    """Give the conditions on a row but for its time."""
+    return [*counted.scope(alias), *met(build, counted.entity, alias, window.rest, counted.where)]
+
+
+def _edges(build: Build, counted: Counted, window: Window, *, deleted: bool) -> Composable:
+    """Give how many rows start before the first full quarter and behind the last: all of them, and the deleted ones off."""
     alias = build.alias()
+    start = column(alias, counted.entity.day_column or "")
+    rows = [*_within(build, counted, window, alias), *window.started(start), *([column(alias, "deleted")] if deleted else [])]
+    sign = sql.SQL("-" if deleted else "+")
+    return _EDGES.format(sign=sign, kept=view(_KEPT), row=sql.Identifier(alias), rows=conjunction(rows), start=start)
+
+
+def _beyond(build: Build, counted: Counted, window: Window) -> list[Composable]:
+    """Give what is to be taken off: intervals that start in the window and end behind it."""
     start, end = next(p.columns for p in counted.entity.properties if p.columns[0] == counted.entity.day_column)
-    there = [*counted.scope(alias), *met(build, counted.entity, alias, window.rest, counted.where)]
-    return _BEYOND.format(
-        start=column(alias, start),
-        end=column(alias, end),
-        rows=view(counted.entity.table),
-        alias=sql.Identifier(alias),
-        rows_there=conjunction(there),
-        inner_start=column("beyond", start),
-    )
+
+    def taken(template: sql.SQL, inner: str, alias: str) -> Composable:
+        return template.format(
+            start=column(alias, start),
+            end=column(alias, end),
+            rows=view(counted.entity.table),
+            alias=sql.Identifier(alias),
+            rows_there=conjunction(_within(build, counted, window, alias)),
+            started=conjunction(window.started(column(inner, start))),
+        )
+
+    last = build.alias()
+    across = [taken(_BEYOND, "beyond", build.alias())] if window.ends else []
+    return across + ([taken(_BEYOND_LAST, last, last)] if window.ends_with_its_last else [])

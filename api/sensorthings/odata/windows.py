@@ -29,6 +29,13 @@ _GREATEST, _LEAST = sql.SQL("greatest({})"), sql.SQL("least({})")
 _FULL = sql.SQL("date_bin('15 min', {} - interval '1 us', '2000-01-01Z') + interval '15 min'")
 _BEHIND = sql.SQL("date_bin('15 min', {}, '2000-01-01Z') + interval '15 min'")
 _SIGNS = {"gt": sql.SQL("{} > {}"), "ge": sql.SQL("{} >= {}"), "lt": sql.SQL("{} < {}"), "le": sql.SQL("{} <= {}")}
+# What comparing intervals asks of the start of the first one (odata/comparisons.py).
+_STARTS = {
+    "gt": sql.SQL("({0} >= {last} AND {0} > {first})"),
+    "ge": sql.SQL("{0} >= {first}"),
+    "lt": sql.SQL("{0} < {first}"),
+    "le": sql.SQL("{0} <= {last}"),
+}
 
 Scope = Callable[[str], list[Composable]]
 Bound = tuple[str, Composable, Composable]  # operator, and the interval (an instant twice) that it is applied to
@@ -49,6 +56,15 @@ class Window:
     def ends(self) -> bool:
         """Whether it has an end."""
         return any(operator in ("lt", "le") for operator, _, _ in self.bounds)
+
+    @property
+    def ends_with_its_last(self) -> bool:
+        """Whether its end is within."""
+        return any(operator == "le" for operator, _, _ in self.bounds)
+
+    def started(self, start: Composable) -> list[Composable]:
+        """Give the conditions on where an interval starts."""
+        return [_STARTS[operator].format(start, first=first, last=last) for operator, first, last in self.bounds]
 
     def starting(self, start: Composable) -> list[Composable]:
         """Give the conditions that an instant, such as the start of an interval, is within."""
