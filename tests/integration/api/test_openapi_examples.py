@@ -34,7 +34,7 @@ def operations(document: dict[str, Any]) -> list[Any]:
     return [operation for operation in found if not LEFT_OUT.search(operation.path)]
 
 
-@pytest.mark.timeout(300 + CASES // 10)
+@pytest.mark.timeout(300 + CASES)
 def test_every_example_is_answered_in_words_of_ours(database: str, tmp_path: Path) -> None:
     fill(database)
     app = create_app(settings_for(database, tmp_path, statement_timeout_ms=2000))
