@@ -1,6 +1,6 @@
 """Queries by the grammar, by the thousand: each is compiled to a statement without a text of its sender, or refused in our words.
 
-`GRENZREGION_COMPILE_CASES` says how many (2,000), `GRENZREGION_FUZZ_SECONDS` for how long at most; each case follows from its number.
+`GRENZREGION_COMPILE_CASES` says how many (2,000), `GRENZREGION_FUZZ_SECONDS` for how long at most. Each follows from its number.
 """
 
 from __future__ import annotations
