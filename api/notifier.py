@@ -28,6 +28,7 @@ from infra.telemetry import serve_telemetry, set_up_logging
 _logger = logging.getLogger(__name__)
 
 _IDLE_S = 0.2
+_GATHER_S = 0.05  # a round for each stored Observation would cost as much as storing it
 _RETRY_S = 2.0
 _PRESENT_S = 5.0
 _TAKE = statement(__file__, "take_notices.sql")
@@ -89,8 +90,7 @@ class Notifier:
             self._publisher.turn()
             self._learn(connection)
             self._renew(connection)
-            if not self._work(connection):
-                self.stopping.wait(_IDLE_S)
+            self.stopping.wait(_GATHER_S if self._work(connection) else _IDLE_S)
 
     def _learn(self, connection: psycopg.Connection[Any]) -> None:
         """Remember what was subscribed to, before the broker may forget that it told so."""
@@ -123,7 +123,7 @@ class Notifier:
         self._given_up.inc(max(0, connection.execute(_GIVE_UP, (self._keep_s,)).rowcount))
 
     def _work(self, connection: psycopg.Connection[Any]) -> bool:
-        """Publish some notices; whether there may be more."""
+        """Publish some notices; whether there were any."""
         taken = connection.execute(_TAKE).fetchall()
         self._lag.set(taken[0][1] if taken else 0.0)
         # What was subscribed to before these were stored, the broker has told by now.

@@ -15,7 +15,8 @@ from streams.sessions import TRANSIENT, Pool
 log = logging.getLogger(__name__)
 
 IDLE_S = 1.0  # the API's store fills the outbox too: look without being told
-GATHER_S = 0.05  # a transaction and a confirmation for each row of news would cost as much as what it tells of
+GATHER_S = 0.5  # a transaction and a confirmation for each row of news would cost more than what it tells of
+MOST = 200  # of one transaction
 RETRY_S = 2.0
 
 
@@ -43,8 +44,9 @@ class NewsPublisher:
 
     async def _publish(self, producer: AIOKafkaProducer) -> None:
         while True:
-            if await self._publish_some(producer):
-                await asyncio.sleep(GATHER_S)
+            published = await self._publish_some(producer)
+            if published:
+                await asyncio.sleep(GATHER_S if published < MOST else 0)
             else:
                 self._news.clear()
                 try:
@@ -54,7 +56,7 @@ class NewsPublisher:
 
     async def _publish_some(self, producer: AIOKafkaProducer) -> int:
         async with self._pool.connection() as connection, connection.transaction():
-            cursor = await connection.execute(query("take_news"))
+            cursor = await connection.execute(query("take_news"), {"most": MOST})
             news = await cursor.fetchall()
             sent: list[asyncio.Future[object]] = [await producer.send(STORED_TOPIC, payload) for _, payload in news]
             await asyncio.gather(*sent)

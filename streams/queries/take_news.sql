@@ -1,2 +1,2 @@
 -- News not yet published; other publishers pass by what this one holds.
-SELECT id, payload FROM stored_outbox ORDER BY id LIMIT 200 FOR UPDATE SKIP LOCKED
+SELECT id, payload FROM stored_outbox ORDER BY id LIMIT %(most)s FOR UPDATE SKIP LOCKED
