@@ -33,7 +33,7 @@ class SinksError(ValueError):
 
 def _address(text: str) -> str:
     name, at, host = text.rpartition("@")
-    if not (name and at and host) or any(c in text for c in "\r\n,;<> \t") or not text.isprintable():
+    if not (name and at and host) or any(c in text for c in "\r\n,;<> \t") or not (text.isascii() and text.isprintable()):
         raise ValueError("no mail address")
     return text
 
