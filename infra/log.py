@@ -11,6 +11,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # pyright: ignore[rep
 from confluent_kafka.cimpl import NewTopic
 
 _PATIENCE_S = 10.0
+_COPIES = 3  # of each partition, where there are so many brokers: two of them may be away
 
 
 class _Description(Protocol):  # confluent_kafka.admin.TopicDescription, which is private to its type checker
@@ -38,14 +39,14 @@ class PartitionsError(LogError):
 
 
 def ensure_topic(bootstrap: str, topic: str, partitions: int, timeout_s: float = _PATIENCE_S) -> str:
-    """Make the topic if it is not there and return its id; raises `LogError`.
+    """Make the topic if it is not there, on up to three brokers, and return its id; raises `LogError`.
 
     Two processes may do this at once. A log that was lost and made anew gives the topic a new id (ledger.md).
     """
     admin = _admin(bootstrap)
-    made = cast("Future[None]", admin.create_topics([NewTopic(topic, partitions, 1)], operation_timeout=timeout_s)[topic])
     try:
-        made.result(timeout_s)
+        wanted = NewTopic(topic, partitions, _copies(admin, timeout_s))
+        cast("Future[None]", admin.create_topics([wanted], operation_timeout=timeout_s)[topic]).result(timeout_s)
     except KafkaException as error:
         if cast("KafkaError", error.args[0]).code() != KafkaError.TOPIC_ALREADY_EXISTS:
             raise LogError(f"topic {topic} could not be made at {bootstrap}: {error.args[0]}") from error
@@ -81,6 +82,10 @@ def end_offsets(bootstrap: str, topic: str, partitions: int, timeout_s: float = 
 
 def _admin(bootstrap: str) -> AdminClient:
     return AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+
+
+def _copies(admin: AdminClient, timeout_s: float) -> int:
+    return max(1, min(_COPIES, len(admin.list_topics(timeout=timeout_s).brokers)))
 
 
 def _describe_new(admin: AdminClient, bootstrap: str, topic: str, timeout_s: float) -> _Description:
