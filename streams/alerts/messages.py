@@ -1,8 +1,8 @@
-"""What the world is told of a transition of an alert: one message for MQTT, Kafka, webhooks and mails (docs/alerts.md)."""
+"""What the world is told of an alert: one JSON on MQTT, in Kafka and to webhooks (docs/alerts.md). (id, number) is its identity."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,21 +10,20 @@ import msgspec
 import psycopg
 from psycopg.rows import TupleRow
 
-from streams.alerts.rules import LANGUAGES
 from streams.queries import query
 
 Connection = psycopg.AsyncConnection[TupleRow]
 
 
 class Named(msgspec.Struct, frozen=True, kw_only=True):
-    """An entity by id and name."""
+    """An entity of SensorThings."""
 
     id: int
     name: str
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True, rename={"observed_property": "property"}):
-    """One transition; `id` and `number` together never change their meaning."""
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """One transition of an alert, and how the alert was after it. `level` 1 is the rule's lowest; `value` is in `unit` (symbol)."""
 
     id: int
     number: int
@@ -38,63 +37,75 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, rename={"observed_prope
     unit: str | None
     thing: Named
     datastream: Named
-    observed_property: str | None
+    observed_property: str | None = msgspec.field(name="property")
     cause: str
     at: datetime
 
     @property
     def key(self) -> str:
-        """The key by which a receiver knows a message that comes again."""
+        """What a receiver knows a repeated message by."""
         return f"{self.id}-{self.number}"
 
 
-class Telling(msgspec.Struct, frozen=True, kw_only=True):
-    """A message and what its way needs: `device` and `tenant` for a topic; names by language and the time zone for a text."""
+class Addressed(msgspec.Struct, frozen=True, kw_only=True):
+    """A message and whose it is. `public`: of the Thing."""
 
+    outbox: int
     message: Message
     tenant: str
-    device: str | None
-    timezone: str
-    thing_names: Mapping[str, str]
-    names: Mapping[str, str]
+    device: str
+    public: bool
+
+    @property
+    def topic(self) -> str:
+        """Where it goes over MQTT."""
+        return f"region/1/{self.tenant}/{self.device}/alert"
 
 
-async def messages_of(connection: Connection, transitions: Iterable[tuple[int, int]]) -> list[Telling]:
-    """Give the messages of transitions (alert, number), in their order; those of deleted alerts are left out."""
-    keys = list(transitions)
-    values = {"alerts": [alert for alert, _ in keys], "numbers": [number for _, number in keys]}
-    rows = await (await connection.execute(query("alert_messages"), values)).fetchall()
-    return [message_of(row) for row in rows]
+async def message_of(connection: Connection, alert: int, number: int) -> Message:
+    """Give the message of a transition; raises `LookupError` where the alert is gone."""
+    rows = await _rows(connection, [0], [alert], [number])
+    if not rows:
+        raise LookupError(f"no transition {number} of alert {alert}")
+    return rows[0].message
 
 
-def message_of(row: TupleRow) -> Telling:
-    """Make a message of a row of alert_messages.sql."""
-    (alert, number, kind, rule, level, state, begins, ends, value, unit, thing_id, thing, datastream_id, datastream, key, cause, at,
-     tenant, device, timezone, thing_names, names) = row  # fmt: skip
-    message = Message(
-        id=alert,
-        number=number,
-        kind=kind,
-        rule=rule,
-        level=level,
-        state=state,
-        begins=begins,
-        ends=ends,
-        value=value,
-        unit=unit,
-        thing=Named(id=thing_id, name=thing),
-        datastream=Named(id=datastream_id, name=datastream),
-        observed_property=key,
-        cause=cause,
-        at=at,
+async def addressed(connection: Connection, taken: Sequence[tuple[int, int, int]]) -> list[Addressed]:
+    """Give the messages of rows of the outbox (id, alert, number) in their order."""
+    columns = [list(column) for column in zip(*taken, strict=True)] or [[], [], []]
+    return await _rows(connection, *columns)
+
+
+async def _rows(connection: Connection, outbox: list[int], alerts: list[int], numbers: list[int]) -> list[Addressed]:
+    cursor = await connection.execute(query("alert_messages"), {"outbox": outbox, "alerts": alerts, "numbers": numbers})
+    return [_addressed(row) for row in await cursor.fetchall()]
+
+
+def _addressed(row: Sequence[Any]) -> Addressed:
+    outbox, tenant, device, public, thing_id, thing, datastream_id, datastream, *rest = row
+    names = (
+        "id",
+        "number",
+        "kind",
+        "rule",
+        "level",
+        "state",
+        "begins",
+        "ends",
+        "value",
+        "unit",
+        "observed_property",
+        "cause",
+        "at",
     )
-    return Telling(
-        message=message, tenant=tenant, device=device, timezone=timezone, thing_names=_names(thing_names), names=_names(names)
+    return Addressed(
+        outbox=outbox,
+        tenant=tenant,
+        device=device or f"thing-{thing_id}",
+        public=public,
+        message=Message(
+            thing=Named(id=thing_id, name=thing),
+            datastream=Named(id=datastream_id, name=datastream),
+            **dict(zip(names, rest, strict=True)),
+        ),
     )
-
-
-def _names(value: Any) -> dict[str, str]:
-    """Give the names by language; a SensorThings client may have written anything there."""
-    if not isinstance(value, dict):
-        return {}
-    return {language: value[language] for language in LANGUAGES if isinstance(value.get(language), str)}  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
