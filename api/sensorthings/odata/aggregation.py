@@ -15,9 +15,12 @@ from api.sensorthings.entities.model import EntitySet, Property
 from api.sensorthings.odata.build import Build, column, conjunction, view
 from api.sensorthings.odata.conditions import Joined
 from api.sensorthings.odata.errors import MalformedQueryError
+from api.sensorthings.odata.formats import CHUNK, header
+from api.sensorthings.odata.having import Having
 from api.sensorthings.odata.names import resolve
+from api.sensorthings.odata.paging import token
 from api.sensorthings.odata.syntax import Aggregated, Apply, Expression, Logic, Options, Path
-from api.sensorthings.odata.values import Type
+from api.sensorthings.odata.values import Type, Value
 from api.sensorthings.odata.windows import Scope, Window, is_flag, met, of_datastream, of_zone, window_of
 
 _WHERE = "$apply"
@@ -37,6 +40,7 @@ _BUCKETS = {
     "": (sql.SQL("NULL::timestamptz"), sql.SQL("NULL::timestamptz")),
 }
 _LOCAL = ("day", "month")
+_TYPES = {"$count": "numeric", "average": "float8", "sum": "numeric", "min": "float8", "max": "float8"}
 _METHODS = {
     "$count": sql.SQL("coalesce(sum(fine.n), 0)"),
     "average": sql.SQL("(nullif(sum(fine.total), 'NaN') / nullif(sum(fine.numbers), 0))::float8"),
@@ -66,6 +70,7 @@ _FINE = sql.SQL(
 )
 _ZONES = sql.SQL(" JOIN {} d ON d.id = part.datastream_id JOIN {} t ON t.id = d.thing_id")
 _GROUPED = sql.SQL(", grouped AS MATERIALIZED (SELECT {} FROM {} WHERE {} GROUP BY {})")
+_HAVING = sql.SQL(", every AS MATERIALIZED (SELECT {} FROM {} WHERE {} GROUP BY {}), grouped AS (SELECT * FROM every WHERE {})")
 _PAGE = sql.SQL(
     " SELECT {pieces} FROM (SELECT r.*, row_number() OVER () AS rn"
     " FROM (SELECT * FROM grouped{order} LIMIT {fetched} OFFSET {skip}) r) page"
@@ -74,12 +79,19 @@ _PAGE = sql.SQL(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """What is grouped by: its path of names in the answer, the expressions that it takes, and their columns' JSON text."""
+    """What is grouped by: its path of names in the answer, the expressions that it takes, their columns' JSON and CSV, its type."""
 
     path: tuple[str, ...]
     names: tuple[str, ...]
     expressions: tuple[Composable, ...]
     json: Composable
+    csv: Composable
+    type: Type
+
+    def value(self, alias: str) -> Value:
+        """Give it as a value of the row `alias`."""
+        own, end = column(alias, self.names[0]), column(alias, self.names[-1])
+        return Value(type=self.type, sql=own, end=end if self.type is Type.INTERVAL else None, number="bigint")
 
 
 class Aggregation:
@@ -99,14 +111,27 @@ class Aggregation:
 
     def query(self, path: Composable, options: Composable) -> Composable:
         """Give the query for the pieces of the finished text; `path` and `options` make the link to the next page."""
+        keys = self._keys()
+        return self._from_groups(keys, self._page(keys, path, options))
+
+    def csv(self) -> tuple[Composable, bytes]:
+        """Give the query for a piece of a table and where the next begins, and the table's header."""
+        keys = self._keys()
+        names = [*("/".join(key.path) for key in keys), *(a.alias for a in self._apply.aggregates)]
+        return self._from_groups(keys, self._sheet(keys)), header(names)
+
+    def _keys(self) -> list[Key]:
         for aggregated in self._apply.aggregates:
             self._check(aggregated)
         keys = [self._key(path, f"k{index}") for index, path in enumerate(self._apply.groups)]
         for aggregated in self._apply.aggregates:
             if any(key.path[0] == aggregated.alias for key in keys):
                 raise MalformedQueryError(_WHERE, aggregated.position, f"{aggregated.alias} is grouped by")
+        return keys
+
+    def _from_groups(self, keys: list[Key], page: Composable) -> Composable:
         results = [_METHODS[a.method] for a in self._apply.aggregates]
-        return sql.Composed([self._window.cuts(), self._fine(), self._grouped(keys, results), self._page(keys, path, options)])
+        return sql.Composed([self._window.cuts(), self._fine(), self._grouped(keys, results), page])
 
     def _taken_apart(self, *conditions: Expression | None) -> Window:
         given = [c for c in conditions if c is not None]
@@ -145,19 +170,23 @@ class Aggregation:
             columns = tuple(column("page", n) for n in names)
             expressions = (sql.SQL("fine.bucket"), _BUCKETS[self._level][1])
             json = self._build.wire.json(self._time, columns)
-            return Key(path=(self._time.name,), names=names, expressions=expressions, json=json)
+            csv = self._build.wire.csv(self._time, columns)
+            return Key(path=(self._time.name,), names=names, expressions=expressions, json=json, csv=csv, type=Type.INTERVAL)
         named = resolve(path, self._entity, self._build.wire.id_names, _WHERE)
         own = column("page", name)
         if is_flag(named) and named.property is not None:
             shown = (named.property.name, named.inside[0].lower())
-            return Key(path=shown, names=(name,), expressions=(sql.SQL("fine.flag"),), json=sql.SQL("{}::text").format(own))
+            flag, text = sql.SQL("fine.flag"), sql.SQL("{}::text").format(own)
+            return Key(path=shown, names=(name,), expressions=(flag,), json=text, csv=text, type=Type.NUMBER)
         value = self._joined.value(path)
         if not of_datastream(named) or self._joined.many or named.inside or value.type not in (Type.STRING, Type.NUMBER):
             problem = "groups are by phenomenonTime/hour and its kind, parameters/qc, and ids and texts along Datastream/…"
             raise MalformedQueryError(_WHERE, path.position, problem)
         shown = (*(n.name for n in named.navigations), named.property.name if named.property else "id")
-        json = (sql.SQL("{}::text") if value.type is Type.NUMBER else sql.SQL("to_json({})::text")).format(own)
-        return Key(path=shown, names=(name,), expressions=(value.sql,), json=json)
+        text = sql.SQL("{}::text").format(own)
+        json = text if value.type is Type.NUMBER else sql.SQL("to_json({})::text").format(own)
+        csv = text if named.property is None else self._build.wire.csv(named.property, [own])
+        return Key(path=shown, names=(name,), expressions=(value.sql,), json=json, csv=csv, type=value.type)
 
     def _fine(self) -> Composable:
         bucket, _ = _BUCKETS[self._level]
@@ -212,7 +241,35 @@ class Aggregation:
         by = [expression for key in keys for expression in key.expressions] or [sql.SQL("()")]
         sources = [sql.Identifier("fine"), *self._joined.sources]
         joined = sql.SQL(", ").join
-        return _GROUPED.format(joined(named), joined(sources), conjunction(self._joined.conditions), joined(by))
+        parts = (joined(named), joined(sources), conjunction(self._joined.conditions), joined(by))
+        if self._apply.having is None:
+            return _GROUPED.format(*parts)
+        return _HAVING.format(*parts, Having(self._build, self._entity, self._values(keys)).truth(self._apply.having))
+
+    def _values(self, keys: list[Key]) -> dict[str, Value]:
+        known = {name.lower(): key.value("every") for key, path in zip(keys, self._apply.groups, strict=True)
+                 for name in ("/".join(key.path), "/".join(path.segments))}  # fmt: skip
+        results = {
+            a.alias.lower(): Value(type=Type.NUMBER, sql=column("every", f"a{index}"), number=_TYPES[a.method])
+            for index, a in enumerate(self._apply.aggregates)
+        }
+        return known | results
+
+    def _sheet(self, keys: list[Key]) -> Composable:
+        """Give pieces of a table; where the next begins is counted, for groups have no place of their own."""
+        given = self._options
+        start = given.after[0] if given.after is not None else given.skip
+        skip = sql.SQL("0") if start is None else self._build.slot(start, _BIGINT)
+        top = CHUNK if given.top is None else given.top
+        results = [sql.SQL("{}::text").format(column("page", f"a{index}")) for index in range(len(self._apply.aggregates))]
+        fields = [sql.SQL("coalesce({}, '')").format(field) for field in (*(key.csv for key in keys), *results)]
+        line = sql.SQL("{} || E'\\r\\n'").format(sql.SQL(" || ',' || ").join(fields))
+        items = sql.SQL("coalesce(string_agg({}, '' ORDER BY rn) FILTER (WHERE rn <= {}), '')").format(line, sql.Literal(top))
+        more = sql.SQL("CASE WHEN count(*) > {} THEN {} END")
+        behind = token([sql.SQL("({} + {})::text").format(skip, sql.Literal(top))])
+        following = more.format(sql.Literal(top), behind) if given.top is None else sql.SQL("NULL::text")
+        pieces = sql.SQL(", ").join([items, following])
+        return _PAGE.format(pieces=pieces, order=self._order(keys), fetched=sql.Literal(top + 1), skip=skip)
 
     def _page(self, keys: list[Key], path: Composable, options: Composable) -> Composable:
         wire, given = self._build.wire, self._options

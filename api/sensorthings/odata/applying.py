@@ -1,4 +1,4 @@
-"""The option `$apply` (OData Extension for Data Aggregation 4.0): `filter(…)/groupby((…),aggregate(…))`."""
+"""The option `$apply` (OData Extension for Data Aggregation 4.0): `filter(…)/groupby((…),aggregate(…))/filter(…)`."""
 
 from __future__ import annotations
 
@@ -22,22 +22,27 @@ class ApplyParser:
 
     def apply(self) -> Apply:
         """Read the whole option."""
-        conditions: list[Expression] = []
-        position = self._cursor.position
+        before: list[Expression] = []
         while self._cursor.word() == "filter":
-            self._open("filter")
-            conditions.append(ExpressionParser(self._cursor, self._budget).expression())
-            self._close("filter")
+            before.append(self._filter())
             if not self._cursor.accept("/"):
                 raise self._cursor.unexpected("'/' and groupby((…),aggregate(…)) or aggregate(…)")
-        condition = Logic(operator="and", operands=tuple(conditions), position=position) if len(conditions) > 1 else None
-        groups, aggregates = self._last()
+        groups, aggregates = self._groups()
         self._check(aggregates)
-        if self._cursor.sees("/"):
-            raise self._cursor.unexpected("the end: nothing follows groupby or aggregate here")
-        return Apply(filter=condition or next(iter(conditions), None), groups=groups, aggregates=aggregates)
+        behind: list[Expression] = []
+        while self._cursor.accept("/"):
+            if self._cursor.word() != "filter":
+                raise self._cursor.unexpected("filter(…): nothing else follows groupby or aggregate here")
+            behind.append(self._filter())
+        return Apply(filter=_both(before), groups=groups, aggregates=aggregates, having=_both(behind))
 
-    def _last(self) -> tuple[tuple[Path, ...], tuple[Aggregated, ...]]:
+    def _filter(self) -> Expression:
+        self._open("filter")
+        condition = ExpressionParser(self._cursor, self._budget).expression()
+        self._close("filter")
+        return condition
+
+    def _groups(self) -> tuple[tuple[Path, ...], tuple[Aggregated, ...]]:
         match self._cursor.word():
             case "groupby":
                 self._open("groupby")
@@ -117,3 +122,10 @@ class ApplyParser:
                     self._cursor.where, aggregated.position, f"there are two results called {aggregated.alias}"
                 )
             seen.add(aggregated.alias)
+
+
+def _both(conditions: list[Expression]) -> Expression | None:
+    """Give one condition for several filters one after the other."""
+    if len(conditions) > 1:
+        return Logic(operator="and", operands=tuple(conditions), position=conditions[0].position)
+    return next(iter(conditions), None)

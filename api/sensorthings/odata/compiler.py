@@ -38,7 +38,7 @@ def compile_request(
     if build.as_of is not None:
         _check_as_of(found, request.options)
     compiler = _Compiler(build, request, found)
-    query, sources = rendered(compiler.statement())
+    query, sources, marks = rendered(compiler.statement())
     return Statement(
         query=query,
         sources=sources,
@@ -46,6 +46,7 @@ def compile_request(
         bounded=build.bounded,
         header=compiler.header,
         excess=compiler.excess,
+        marks=marks,
         token=request.options.format is ResultFormat.CSV,
     )
 
@@ -126,7 +127,7 @@ class _Compiler:
         others = {
             "$select": options.select,
             "$expand": options.expand,
-            "$resultFormat": options.format,
+            "$resultFormat": options.format not in (None, ResultFormat.CSV),
             "$ref": collection.reference,
         }
         for name, used in others.items():
@@ -134,7 +135,11 @@ class _Compiler:
                 raise MalformedQueryError(name, None, "does not go with $apply")
         if collection.entity.day_column is None or not (collection.everything or collection.parent is not None):
             raise MalformedQueryError("$apply", None, "is for Observations and for those of one Datastream")
-        query = Aggregation(build, collection.entity, collection.scope, options, apply).query(*self._link())
+        aggregation = Aggregation(build, collection.entity, collection.scope, options, apply)
+        if options.format is ResultFormat.CSV:
+            query, self.header = aggregation.csv()
+        else:
+            query = aggregation.query(*self._link())
         return sql.SQL("SELECT page.* FROM ({}) page WHERE {}").format(query, exists(build, before)) if before else query
 
     def _entity(self) -> Composable:

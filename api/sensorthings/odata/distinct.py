@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
-
 from psycopg import sql
 from psycopg.sql import Composable
 
 from api.sensorthings.odata.build import Build, conjunction
 from api.sensorthings.odata.conditions import Conditions
 from api.sensorthings.odata.errors import MalformedQueryError
-from api.sensorthings.odata.formats import cells
+from api.sensorthings.odata.formats import cells, header
 from api.sensorthings.odata.pages import Collection
 from api.sensorthings.odata.paging import asked
 from api.sensorthings.odata.selection import selected
@@ -69,9 +66,7 @@ class Distinct:
 
     def header(self) -> bytes:
         """Give the first line of the table."""
-        head = io.StringIO()
-        csv.writer(head).writerow([c.name for c in cells(self._build, self._collection.entity, self._options, None)])
-        return head.getvalue().encode()
+        return header([c.name for c in cells(self._build, self._collection.entity, self._options, None)])
 
     @property
     def _top(self) -> int:

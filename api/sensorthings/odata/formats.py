@@ -124,9 +124,7 @@ class Formats:
         parts = self._pages.page(limited, row, sql.SQL("{} || E'\\r\\n'").format(item), [], ordered=False, glue="")
         # A page that was asked for by $top ends there.
         following = sql.SQL("CASE WHEN {} THEN {} END").format(parts.more, parts.token) if options.top is None else _NULL
-        head = io.StringIO()
-        csv.writer(head).writerow([c.name for c in shown])
-        return sql.SQL("SELECT {}, {} FROM {}").format(parts.items, following, parts.source), head.getvalue().encode()
+        return sql.SQL("SELECT {}, {} FROM {}").format(parts.items, following, parts.source), header([c.name for c in shown])
 
     def geojson(self, collection: Collection) -> Parts:
         """Give a FeatureCollection (RFC 7946): the properties of each Feature are the entity without its geometry."""
@@ -163,6 +161,13 @@ class Formats:
             source, shown = view(target.table), column(alias, place.columns[0])
             return template.format(shown, source, sql.Identifier(alias), condition, column(alias, "id"))
         raise MalformedQueryError(_WHERE, None, f"{entity.name} have no place: GeoJSON is for entities that have one")
+
+
+def header(names: Sequence[str]) -> bytes:
+    """Give the first line of a table (RFC 4180)."""
+    head = io.StringIO()
+    csv.writer(head).writerow(names)
+    return head.getvalue().encode()
 
 
 def cells(build: Build, entity: EntitySet, options: Options, usual: tuple[str, ...] | None) -> list[Cell]:

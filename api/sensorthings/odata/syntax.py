@@ -134,11 +134,15 @@ class Aggregated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Apply:
-    """`$apply`: filters, which are one condition here, and then groups with their aggregates; no groups: all is one."""
+    """`$apply`: filters, which are one condition here, then groups with their aggregates, and a filter of these (`having`).
+
+    No groups: all is one.
+    """
 
     filter: Expression | None
     groups: tuple[Path, ...]
     aggregates: tuple[Aggregated, ...]
+    having: Expression | None = None
 
 
 class ResultFormat(enum.Enum):

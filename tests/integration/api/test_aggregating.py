@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import csv
+import io
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import psycopg
 import pytest
@@ -13,6 +16,8 @@ from hypothesis import strategies as st
 from psycopg.rows import dict_row
 from reading import AGGREGATES, ROOT, Asking, asking, fill
 
+from api.sensorthings.odata import aggregation
+from api.sensorthings.odata.build import Access
 from api.sensorthings.odata.errors import LimitExceededError, MalformedQueryError
 
 pytestmark = pytest.mark.integration
@@ -153,6 +158,69 @@ def test_a_filter_beside_it_is_one_before_it(region: Asking) -> None:
     assert groups(region, twice)[0]["n"] < beside[0]["n"]
 
 
+DAYS = "groupby((Datastream/id,Datastream/Thing/name,phenomenonTime/day),aggregate(result with average as mean,$count as n))"
+
+
+@pytest.mark.parametrize(
+    ("condition", "holds"),
+    [
+        ("n gt 5", lambda g: g["n"] > 5),
+        ("n ge 3 and not (mean lt 3000.5)", lambda g: g["n"] >= 3 and not g["mean"] < 3000.5),
+        ("floor(n div 2) eq 2 or Datastream/id in (1,3)", lambda g: g["n"] // 2 == 2 or g["Datastream"]["@iot.id"] in (1, 3)),
+        ("startswith(Datastream/Thing/name,'K')", lambda g: g["Datastream"]["Thing"]["name"] == "Kolkata"),
+        ("phenomenonTime ge 2026-03-10T00:00:00Z", lambda g: g["phenomenonTime"] >= "2026-03-10T00:00:00Z"),
+        ("mean sub n gt 10 mul n and contains(Datastream/Thing/name,'e')",
+         lambda g: g["mean"] - g["n"] > 10 * g["n"] and "e" in g["Datastream"]["Thing"]["name"]),
+    ],
+)  # fmt: skip
+def test_a_filter_behind_the_groups_is_about_the_groups(region: Asking, condition: str, holds: Any) -> None:
+    every = groups(region, DAYS)
+    found = region.json(f"Observations?$apply={DAYS}/filter({condition})&$top=10000&$count=true", private=True)
+    assert 0 < len(found["value"]) < len(every)
+    assert found["value"] == [group for group in every if holds(group)]
+    assert found["@iot.count"] == len(found["value"])
+    assert groups(region, f"{DAYS}/filter(n ge 0)/filter({condition})") == found["value"]
+
+
+def table(region: Asking, url: str) -> list[dict[str, str]]:
+    async def whole() -> bytes:
+        path, _, query = url.partition("?")
+        answer = await region.reader.read(path, quote(query, safe="$&=(),;/"), Access(sees_private=True))
+        assert answer.media == "text/csv"
+        return (answer.body or b"") + b"".join([part async for part in answer.rest or nothing()])
+
+    async def nothing() -> AsyncIterator[bytes]:
+        return
+        yield b""
+
+    return list(csv.DictReader(io.StringIO(region._runner.run(whole()).decode())))
+
+
+@pytest.mark.parametrize("chunk", [7, 5_000])
+def test_groups_as_csv_are_those_of_json_however_many(region_url: str, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aggregation, "CHUNK", chunk)
+    apply = f"{DAYS}/filter(n gt 7)" if chunk == 7 else DAYS
+    with asking(region_url) as region:
+        found = table(region, f"Observations?$apply={apply}&$resultFormat=CSV&$orderby=n desc")
+        expected = groups(region, apply, "&$orderby=n desc")
+    assert [list(row) for row in found[:1]] == [["Datastream/id", "Datastream/Thing/name", "phenomenonTime", "mean", "n"]]
+    assert [
+        (int(row["Datastream/id"]), row["Datastream/Thing/name"], row["phenomenonTime"], float(row["mean"]), int(row["n"]))
+        for row in found
+    ] == [(g["Datastream"]["@iot.id"], g["Datastream"]["Thing"]["name"], g["phenomenonTime"], g["mean"], g["n"]) for g in expected]
+
+
+def test_a_page_of_csv_ends_where_it_was_asked_to(region: Asking) -> None:
+    url = f"Observations?$apply={DAYS}&$resultFormat=CSV"
+    whole = table(region, url)
+    assert table(region, f"{url}&$top=3&$skip=2") == whole[2:5]
+    assert table(region, f"{url}&$top=0") == []
+    nothing = "Observations?$apply=filter(Datastream/id eq 99)/aggregate(result with sum as s,$count as n)&$resultFormat=CSV"
+    assert table(region, nothing) == [{"s": "", "n": "0"}]
+    flags = table(region, "Datastreams(1)/Observations?$apply=groupby((parameters/qc),aggregate($count as n))&$resultFormat=CSV")
+    assert [row["parameters/qc"] for row in flags] == ["1", "3"]
+
+
 @pytest.mark.parametrize(
     ("query", "part"),
     [
@@ -178,7 +246,15 @@ def test_a_filter_beside_it_is_one_before_it(region: Asking) -> None:
         ("$apply=groupby((Datastream/properties/a),aggregate($count as n))", "groups are by"),
         ("$apply=groupby((Datastream/Thing/Locations/name),aggregate($count as n))", "groups are by"),
         ("$apply=groupby((Datastream/colour),aggregate($count as n))", "colour"),
-        ("$apply=groupby((Datastream/id),aggregate($count as n))/filter(n gt 3)", "nothing follows"),
+        ("$apply=groupby((Datastream/id),aggregate($count as n))/topcount(1,n)", "nothing else follows"),
+        ("$apply=groupby((Datastream/id),aggregate($count as n))/filter(m gt 3)", "datastream/id, n"),
+        ("$apply=groupby((Datastream/id),aggregate($count as n))/filter(result gt 3)", "behind the groups"),
+        ("$apply=groupby((Datastream/id),aggregate($count as n))/filter(n)", "truth value"),
+        (
+            "$apply=groupby((Datastream/id),aggregate($count as n))/filter(Datastream/Thing/Datastreams/any())",
+            "no related entities",
+        ),
+        ("$apply=aggregate($count as n)/filter(n gt 1", "')'"),
         ("$apply=aggregate($count as n)&$orderby=result", "$orderby"),
         ("$apply=aggregate($count as n)&$orderby=n add 1", "$orderby"),
         ("$apply=aggregate($count as n)&$select=n", "$select"),
