@@ -135,7 +135,9 @@ class Grammar:
         methods = ("average", "min", "max", "sum", "median")
         results = [self._one(("$count as n", f"result with {self._one(methods)} as {self._one(('m', 'x1', 'Ä', 'Datastream'))}"))]
         before = f"filter({self.truth(entity)})/" if self._chance(0.5) else ""
-        return f"$apply={before}groupby(({','.join(self._some(_GROUPS))}),aggregate({','.join(results)}))"
+        groups = self._some(_GROUPS)
+        behind = f"/filter({self._one((*groups, 'n', 'm', 'x1'))} {self._one(('gt', 'eq'))} {self._one(_NUMBERS)})"
+        return f"$apply={before}groupby(({','.join(groups)}),aggregate({','.join(results)})){behind if self._chance(0.5) else ''}"
 
     def truth(self, entity: EntitySet) -> str:
         """Give a condition on an entity."""
