@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from grenzregion import cli_gateway, cli_grafana, cli_letters, cli_quality
+from grenzregion import cli_alerts, cli_gateway, cli_grafana, cli_letters, cli_quality
 from grenzregion.cli_gateway import DataDir, Speed
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app.add_typer(cli_gateway.partner, name="partner")
 app.add_typer(cli_grafana.grafana, name="grafana")
 app.add_typer(cli_quality.quality, name="quality")
 app.add_typer(cli_letters.letters, name="letters")
+app.add_typer(cli_alerts.alerts, name="alerts")
 app.command()(cli_letters.resume)
 app.command()(cli_gateway.simulator)
 app.command()(cli_gateway.replay)

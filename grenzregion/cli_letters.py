@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import getpass
 import json
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from grenzregion.cli_gateway import DataDir, device
+from grenzregion.desk import EXIT_FAILED, EXIT_UNUSABLE, DatabaseUrl, fail, user_here, with_database
 
 if TYPE_CHECKING:
     from streams.letter_box import LetterBox, LetterFilter
@@ -21,15 +20,11 @@ if TYPE_CHECKING:
 
 letters = typer.Typer(help="Dead letters: messages and readings that could not be stored.", no_args_is_help=True)
 
-EXIT_FAILED, EXIT_UNUSABLE = 1, 2
 REPLAYED_AT_ONCE = 1_000
 TOLD = 20
 
 T = TypeVar("T")
 
-DatabaseUrl = Annotated[
-    str, typer.Option(envvar="GRENZREGION_DATABASE_URL", help="Database; none: that of the platform running on the data directory.")
-]
 Device = Annotated[str, typer.Option(metavar="TENANT/DEVICE", help="Only letters of this device.")]
 Reason = Annotated[str, typer.Option(help="Only letters with this reason (docs/dead-letters.md).")]
 Since = Annotated[str, typer.Option(help="Only letters received at or after this time, ISO 8601; without a zone: UTC.")]
@@ -83,7 +78,7 @@ def show_command(
     """Show one dead letter with its original bytes."""
     letter = _with_box(database_url, data_dir, lambda box: box.read(number))
     if letter is None:
-        _fail(f"there is no dead letter {number}")
+        fail(f"there is no dead letter {number}")
     if raw:
         sys.stdout.buffer.write(letter.payload)
         sys.stdout.buffer.flush()
@@ -144,13 +139,13 @@ def drop_command(
     which = _chosen(ids, device, reason, since, until, everything=everything)
     found = _with_box(database_url, data_dir, lambda box: box.count(which))
     if not found:
-        _fail("there is no such dead letter")
+        fail("there is no such dead letter")
     if not yes and not (sys.stdin.isatty() and typer.confirm(f"drop {found} dead letters for good?")):
-        _fail(f"{found} dead letters would be dropped for good: --yes does it", EXIT_UNUSABLE)
+        fail(f"{found} dead letters would be dropped for good: --yes does it", EXIT_UNUSABLE)
     try:
-        dropped = _with_box(database_url, data_dir, lambda box: box.drop(which, who or _user(), found))
+        dropped = _with_box(database_url, data_dir, lambda box: box.drop(which, who or user_here(), found))
     except UnexpectedCountError as error:
-        _fail(f"{error}: try again")
+        fail(f"{error}: try again")
     typer.echo(f"{dropped} letters dropped")
 
 
@@ -163,8 +158,8 @@ def release_command(
 ) -> None:
     """Take a device out of quarantine; `letters replay --reason quarantined` then stores what was set aside."""
     tenant, _, own = name.partition("/")
-    if not _with_box(database_url, data_dir, lambda box: box.release(tenant, own, who or _user())):
-        _fail(f"{name} is not quarantined")
+    if not _with_box(database_url, data_dir, lambda box: box.release(tenant, own, who or user_here())):
+        fail(f"{name} is not quarantined")
     typer.echo(f"{name} is released")
 
 
@@ -175,15 +170,15 @@ def resume(
     data_dir: DataDir = Path("var"),
 ) -> None:
     """Let workers go on that paused because most of what came could not be read."""
-    resumed = _with_box(database_url, data_dir, lambda box: box.resume(who or _user(), worker or None))
+    resumed = _with_box(database_url, data_dir, lambda box: box.resume(who or user_here(), worker or None))
     if not resumed:
-        _fail("no worker is paused")
+        fail("no worker is paused")
     typer.echo("\n".join(f"{each} goes on" for each in resumed))
 
 
 def _chosen(ids: list[int] | None, device: str, reason: str, since: str, until: str, *, everything: bool) -> LetterFilter:
     if not (ids or device or reason or since or until or everything):
-        _fail("which letters? Give numbers, --device, --reason, --since, --until or --all", EXIT_UNUSABLE)
+        fail("which letters? Give numbers, --device, --reason, --since, --until or --all", EXIT_UNUSABLE)
     return _which(ids, device, reason, since, until)
 
 
@@ -192,7 +187,7 @@ def _which(ids: list[int] | None, device: str, reason: str, since: str, until: s
 
     tenant, slash, own = device.partition("/")
     if device and not (slash and tenant and own):
-        _fail(f"{device!r} is not TENANT/DEVICE", EXIT_UNUSABLE)
+        fail(f"{device!r} is not TENANT/DEVICE", EXIT_UNUSABLE)
     return LetterFilter(
         ids=tuple(ids) if ids else None, tenant=tenant or None, device=own or None, reason=reason or None,
         since=_time("--since", since), until=_time("--until", until),
@@ -206,16 +201,11 @@ def _time(option: str, text: str) -> datetime | None:
         time = datetime.fromisoformat(text)
         return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
-        _fail(f"{option}: {text!r} is no time of ISO 8601", EXIT_UNUSABLE)
+        fail(f"{option}: {text!r} is no time of ISO 8601", EXIT_UNUSABLE)
 
 
 def _with_box(database_url: str, data_dir: Path, work: Callable[[LetterBox], Awaitable[T]]) -> T:
-    import psycopg  # noqa: PLC0415
-    from psycopg_pool import PoolTimeout  # noqa: PLC0415
-
-    from grenzregion.platform import NotRunningError, recall  # noqa: PLC0415
     from grenzregion.related import write_related  # noqa: PLC0415
-    from infra.database import DatabaseAwayError, wait_for_database  # noqa: PLC0415
     from infra.settings import WorkerSettings  # noqa: PLC0415
     from streams.letter_box import LetterBox  # noqa: PLC0415
     from streams.limits import limits_of  # noqa: PLC0415
@@ -227,23 +217,4 @@ def _with_box(database_url: str, data_dir: Path, work: Callable[[LetterBox], Awa
         finally:
             await box.close()
 
-    try:
-        url = database_url or recall(data_dir).database_url
-        wait_for_database(url, 3)
-        return asyncio.run(run(url))
-    except (NotRunningError, DatabaseAwayError) as error:
-        _fail(error, EXIT_UNUSABLE)
-    except (psycopg.OperationalError, PoolTimeout):
-        _fail("the database did not answer", EXIT_FAILED)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "command line"
-
-
-def _fail(message: object, code: int = EXIT_FAILED) -> NoReturn:
-    typer.echo(f"error: {message}", err=True)
-    raise typer.Exit(code)
+    return with_database(database_url, data_dir, run)
