@@ -25,10 +25,11 @@ from infra.migrate import migrate
 from infra.servers.embedded import embedded_set
 from infra.servers.external import external_set
 from infra.servers.local import local_set
-from infra.servers.server import PortTakenError, free_port, is_free
+from infra.servers.server import PortTakenError, ServerError, free_port, is_free
 from infra.servers.set import Account, Places, ServerSet
-from infra.settings import ApiSettings, NotifierSettings, Settings
-from ingest_mqtt.contract import RAW_TOPIC, STORED_TOPIC
+from infra.settings import ApiSettings, NotifierSettings, Settings, WorkerSettings
+from ingest_mqtt.contract import ALERTS_TOPIC, RAW_TOPIC, STORED_TOPIC
+from streams.contract import RuleError, SinksError, alert_rules, sinks_of
 
 Say = Callable[[str], None]
 
@@ -63,6 +64,7 @@ class Plan:
 def up(plan: Plan, say: Say) -> None:
     """Run the platform until SIGINT or SIGTERM; raises `ServerError` and its kind, and then nothing is left running."""
     check_auth(auth=plan.auth, host=plan.host)
+    _check_alerts(WorkerSettings())
     if plan.replay not in SWITCHES:
         recording(plan.replay)
     if not is_free(plan.host, plan.http_port):
@@ -90,6 +92,15 @@ def up(plan: Plan, say: Say) -> None:
         say("stopping")
 
 
+def _check_alerts(settings: WorkerSettings) -> None:
+    """Tell of files that can't be used now, not by a worker that dies again and again; raises `ServerError`."""
+    try:
+        alert_rules(settings.alert_rules)
+        sinks_of(settings)
+    except (RuleError, SinksError) as error:
+        raise ServerError(str(error)) from error
+
+
 def _stop_on_signals(stop: threading.Event) -> None:
     def ask(_number: int, _frame: FrameType | None) -> None:
         stop.set()
@@ -108,7 +119,7 @@ def _start_servers(plan: Plan, say: Say) -> ServerSet:
 def _prepare(plan: Plan, places: Places, say: Say) -> None:
     say("bringing the database up to date")
     migrate(places.database_url)
-    for topic in (RAW_TOPIC, STORED_TOPIC):
+    for topic in (RAW_TOPIC, STORED_TOPIC, ALERTS_TOPIC):
         ensure_topic(places.kafka, topic, plan.settings.partitions)
     token, is_new = ensure_token(plan.data_dir)
     if is_new and plan.auth:

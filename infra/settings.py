@@ -57,6 +57,9 @@ class WorkerSettings(Settings):
     future_days: float = Field(default=1.0, description="telemetry later than now plus this many days is a dead letter")
     future_minutes: float = Field(default=5.0, description="a reading further ahead of the bridge's stamp than this is flagged 4")
     close_minutes: float = Field(default=15.0, description="grace period after a bucket's end; a later change is a revision")
+    alert_rules: str = Field(
+        default="", description="folder of the operator's own rules for alerts, *.toml (alerts.md); empty: the platform's alone"
+    )
     alert_sinks: str = Field(
         default="", description="TOML file of the webhooks and mails that alerts go to (alerts.md); empty: none"
     )

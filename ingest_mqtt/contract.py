@@ -12,6 +12,7 @@ import msgspec
 
 RAW_TOPIC = "readings.raw"
 STORED_TOPIC = "readings.stored"
+ALERTS_TOPIC = "alerts"
 
 BATCH_VERSION = 1
 

@@ -22,13 +22,14 @@ INTAKE_FILTERS = (UP_FILTER, *CREATION_FILTERS)
 ENTITY_FILTER = "v1.1/#"
 
 RECEIPT_FILTER = "region/1/+/+/receipt"
+ALERT_FILTER = "region/1/+/+/alert"  # of public Things alone: every account may read it
 
-WORKER = Rights(publish=(RECEIPT_FILTER,), subscribe=(RECEIPT_FILTER, STATUS_FILTER))
+WORKER = Rights(publish=(RECEIPT_FILTER, ALERT_FILTER), subscribe=(RECEIPT_FILTER, STATUS_FILTER))
 NOTIFIER = Rights(publish=(ENTITY_FILTER,), subscribe=(SUBSCRIPTIONS_TOPIC, UPTIME_TOPIC))
 # A partner region's client: it creates Observations, reads receipts of partners' outboxes, and hears of every public entity.
-PARTNER = Rights(publish=CREATION_FILTERS, subscribe=(ENTITY_FILTER, f"region/1/{PARTNER_TENANT}/+/receipt"))
+PARTNER = Rights(publish=CREATION_FILTERS, subscribe=(ENTITY_FILTER, ALERT_FILTER, f"region/1/{PARTNER_TENANT}/+/receipt"))
 # Simulator and replay stand for many devices with one account.
-PUBLISHER = Rights(publish=("region/1/+/+/up/+", STATUS_FILTER), subscribe=(RECEIPT_FILTER,))
+PUBLISHER = Rights(publish=("region/1/+/+/up/+", STATUS_FILTER), subscribe=(RECEIPT_FILTER, ALERT_FILTER))
 
 _DEVICE_USER = re.compile(r"([^/]*)/([^/]*)")
 
@@ -53,5 +54,5 @@ def device_rights(user: str) -> Rights:
     tenant, device = check_name("tenant", match[1]), check_name("device", match[2])
     return Rights(
         publish=(f"region/1/{tenant}/{device}/up/#", status_topic(tenant, device)),
-        subscribe=(receipt_topic(tenant, device), ENTITY_FILTER),
+        subscribe=(receipt_topic(tenant, device), ENTITY_FILTER, ALERT_FILTER),
     )

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import sys
 import threading
 
 import faust
@@ -15,9 +16,11 @@ from infra.database import conninfo_for, wait_for_database
 from infra.log import end_offsets, ensure_topic
 from infra.settings import WorkerSettings
 from infra.telemetry import serve_telemetry, set_up_logging
-from ingest_mqtt.contract import RAW_TOPIC, STORED_TOPIC
+from ingest_mqtt.contract import ALERTS_TOPIC, RAW_TOPIC, STORED_TOPIC
 from streams import health, neighbours, store
-from streams.agents import ingest
+from streams.agents import ingest, watch
+from streams.alerts.rules import RuleError
+from streams.alerts.sinks import SinksError
 from streams.intake import Intake
 from streams.limits import limits_of
 from streams.pause import Gate
@@ -46,8 +49,12 @@ def run(settings: WorkerSettings, related: WriteRelated | None = None) -> None:
     wait_for_database(settings.database_url)
     ensure_topic(settings.kafka, RAW_TOPIC, settings.partitions)
     ensure_topic(settings.kafka, STORED_TOPIC, settings.partitions)
+    ensure_topic(settings.kafka, ALERTS_TOPIC, settings.partitions)
     app = faust_app(settings)
-    process = Process(settings, app, related)
+    try:
+        process = Process(settings, app, related)
+    except (RuleError, SinksError) as error:
+        sys.exit(f"error: {error}")
     with contextlib.ExitStack() as stack:
         if settings.metrics_port:
             stack.enter_context(serve_telemetry(settings.metrics_port, process.figures.registry, ready=process.figures.complaints))
@@ -96,12 +103,13 @@ class Process:
     def __init__(self, settings: WorkerSettings, app: LedgerApp, related: WriteRelated | None = None) -> None:
         self._settings = settings
         self._app = app
-        self._pool = open_pool(settings.database_url, settings.partitions + 3, settings.worker_id)
+        self._pool = open_pool(settings.database_url, settings.partitions + 6, settings.worker_id)
         self._gate = Gate(self._pool, settings.worker_id)
         self.figures = health.Figures(
             is_waiting=lambda: app.rebalancing or not self._worker.has_joined,
             pause=lambda: self._gate.reason,
             quarantined=lambda: self._worker.quarantined,
+            alerts=lambda: self._alerts.overview,
         )
         self._receipts = ReceiptPublisher(
             host=settings.mqtt_host,
@@ -113,6 +121,8 @@ class Process:
         self._news = NewsPublisher(self._pool, settings.kafka)
         limits, self._limits = limits_of(settings)
         self._virtual = VirtualWorker(self._pool, self._limits.grace)
+        self._alerts, self._told, self._told_broker = watch.attach(settings, self._pool, self._limits)
+        self._sinks = watch.sending(settings, self._pool, self.figures.count_told, self.figures.set_untold)
         self._worker = Worker(
             pool=self._pool,
             owner=f"{settings.worker_id}/{os.getpid()}",
@@ -136,10 +146,20 @@ class Process:
         await self._pool.open()
         await self._gate.resumed()  # before joining: the log would not wait for so long
         self._receipts.start()
+        self._told_broker.start()
         async with self._pool.connection() as connection:
             self._receipts.publish(await store.last_receipts(connection))
         judging = neighbours.run(self._pool, self._limits)
-        for work in (self._news.run(), judging, self._virtual.run(), self._listen(), self._watch()):
+        for work in (
+            self._news.run(),
+            judging,
+            self._virtual.run(),
+            self._alerts.run(),
+            self._told.run(),
+            self._sinks.run(),
+            self._listen(),
+            self._watch(),
+        ):
             task = asyncio.create_task(work)
             task.add_done_callback(self._ended)
             self._tasks.append(task)
@@ -156,10 +176,12 @@ class Process:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.to_thread(self._receipts.stop)
+        await asyncio.to_thread(self._told_broker.stop)
 
     def _registry_changed(self) -> None:
         self._worker.registry_changed()
         self._virtual.registry_changed()
+        self._alerts.registry_changed()
 
     async def _listen(self) -> None:
         """Hear of changes to the registry; what happened while not listening is covered by reading it again."""

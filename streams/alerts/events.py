@@ -50,8 +50,11 @@ def events(watch: Watch, times: Times, values: Values) -> list[Event]:
     return _fold(watch, times, values, up, down)
 
 
-def exceedances(watch: Watch, times: Times, values: Values, years: Levels) -> list[Event]:
-    """Find the events of a limit that may be exceeded `allowed` times in each of `years` (n,), known from their first value on."""
+def exceedances(watch: Watch, times: Times, values: Values, years: Levels, low: int) -> list[Event]:
+    """Find the events from `low` on of a limit that may be exceeded `allowed` times in each of `years` (n,).
+
+    The year of `low` is there from its first value on; nothing lasts at `low`.
+    """
     if watch.since is not None:
         first = np.searchsorted(times, watch.since)
         times, values, years = times[first:], values[first:], years[first:]
@@ -60,7 +63,8 @@ def exceedances(watch: Watch, times: Times, values: Values, years: Levels) -> li
     for year in np.unique(years):
         mine = years == year
         up[mine] = np.where(over[mine], np.where(np.cumsum(over[mine]) > (watch.allowed or 0), 2, 1), 0)
-    return _fold(watch, times, values, up, up)
+    wanted = times >= low
+    return _fold(watch, times[wanted], values[wanted], up[wanted], up[wanted])
 
 
 def silences(watch: Watch, times: Times, now: int | None) -> list[Event]:

@@ -34,6 +34,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
     alert: Alert | None
     event: Event | None
+    version: int
     transitions: tuple[Transition, ...]
 
 
@@ -43,12 +44,15 @@ def plan(stored: Sequence[Alert], events: Sequence[Event], cause: Cause, version
     matched = _matched(stored, events)
     for event, alert in matched:
         if alert is None:
-            changes.append(Change(alert=None, event=event, transitions=_steps(["raised"], event, cause, None)))
+            steps = _steps(["raised"], event, cause, None)
+            changes.append(Change(alert=None, event=event, version=version, transitions=steps))
         elif not _same(alert, event, version):
-            changes.append(Change(alert=alert, event=event, transitions=_steps(_kinds(alert, event), event, cause, alert)))
+            changes.append(
+                Change(alert=alert, event=event, version=version, transitions=_steps(_kinds(alert, event), event, cause, alert))
+            )
     kept = {alert.id for _, alert in matched if alert is not None}
     gone = [alert for alert in stored if alert.id not in kept and alert.state != WITHDRAWN]
-    return changes + [Change(alert=alert, event=None, transitions=(_withdrawal(alert, cause),)) for alert in gone]
+    return changes + [Change(alert=alert, event=None, version=version, transitions=(_withdrawal(alert, cause),)) for alert in gone]
 
 
 def _matched(stored: Sequence[Alert], events: Sequence[Event]) -> list[tuple[Event, Alert | None]]:

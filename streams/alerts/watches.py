@@ -62,6 +62,7 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True):
     hold: int = 0
     silence: int = 0
     span: str = ""
+    timezone: str = ""  # of local days and years
     over: int = 0
     least: float = 0.0  # readings that a bucket needs
     allowed: int | None = None
@@ -98,9 +99,9 @@ def watches_of(site: Site, rules: Iterable[Rule]) -> tuple[list[Watch], list[Gap
     return watches, gaps
 
 
-def fingerprint(watches: Sequence[Watch]) -> str:
+def fingerprint(watches: Sequence[Watch], gaps: Sequence[Gap]) -> str:
     """Give what is another text when any rule of a Datastream is another."""
-    return hashlib.sha256(msgspec.json.encode(watches)).hexdigest()[:16]
+    return hashlib.sha256(msgspec.json.encode((watches, gaps))).hexdigest()[:16]
 
 
 def _is_meant(site: Site, rule: Rule) -> bool:
@@ -132,11 +133,13 @@ def _watch(site: Site, rule: Rule) -> Watch:
     common |= {"sign": 1.0 if rule.direction == "above" else -1.0, "strict": rule.strict}
     match rule:
         case Quality():
-            return Watch(**common, raises=tuple(raises), clears=tuple(clears), span=rule.span, least=float(rule.least))
+            limit: dict[str, Any] = {"raises": tuple(raises), "clears": tuple(clears)}
+            return Watch(**common, **limit, span=rule.span, timezone=site.timezone, least=float(rule.least))
         case Mean():
             limit = _in_unit(site, rule, raises, clears)
             least = rule.coverage * DAY_S[rule.span] / _interval_s(site) if rule.coverage else 0.0
-            return Watch(**common, **limit, span=rule.span, least=least, allowed=rule.allowed)
+            local = site.timezone if rule.span in {"day", "year"} or rule.allowed is not None else ""
+            return Watch(**common, **limit, span=rule.span, timezone=local, least=least, allowed=rule.allowed)
         case Rate():
             return Watch(**common, **_in_unit(site, rule, raises, clears), span="quarter_hour", over=rule.over_min * MINUTE_US)
         case Threshold():
