@@ -92,10 +92,15 @@ def bridge() -> None:
 def worker() -> None:
     """Run one Faust worker; settings come from the environment."""
     from grenzregion.related import write_related  # noqa: PLC0415
+    from infra.database import DatabaseAwayError  # noqa: PLC0415
+    from infra.log import LogError  # noqa: PLC0415
     from infra.settings import WorkerSettings  # noqa: PLC0415
     from streams.app import run  # noqa: PLC0415
 
-    run(WorkerSettings(), write_related)
+    try:
+        run(WorkerSettings(), write_related)
+    except (DatabaseAwayError, LogError) as error:  # while a server is away this process is started again and again
+        sys.exit(f"error: {error}")
 
 
 @app.command()

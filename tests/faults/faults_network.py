@@ -35,7 +35,7 @@ def away(stage: Stage, name: str) -> None:
             waiting = sum(source.sent.stored for source in made.sources) - before
             memory = rss_mb(platform)
         began = time.monotonic()
-        made.measure()
+        made.measure(timeout_s=600)  # behind the backlog
         made.notes |= drain(made, waiting, began)
         made.notes["rss_while_away_mb"] = memory
         big = {name: memory[name] for name in ("bridge", "worker-1") if memory.get(name, 0) > RSS_LIMIT_MB}

@@ -65,10 +65,10 @@ class Load:
             until(lambda name=name: self.platform.readiness(name) > seen[name], 120, f"{name} is ready again")
         return took
 
-    def measure(self) -> float:
+    def measure(self, timeout_s: float = 120.0) -> float:
         """Seconds from now until readings that are published now are stored."""
         began = time.monotonic()
-        self.prove_stored()
+        self.prove_stored(timeout_s)
         took = time.monotonic() - began
         self.recoveries.append(took)
         return took
