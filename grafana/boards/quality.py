@@ -35,7 +35,7 @@ def _overview(words: Words) -> list[Panel]:
     return [
         stat_panel(words, "overall", "overall", SHARES, steps=high_is_good).span(7).height(8),
         stat_panel(words, "revision_count", "revision_count", revisions).span(5).height(8),
-        shares_panel(words, "quality_course", "quality_course").span(12).height(8),
+        shares_panel(words, "quality_course", "quality").span(12).height(8),
     ]
 
 

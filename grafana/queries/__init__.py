@@ -1,4 +1,4 @@
-"""The boards' queries, one file each: `:language`, `:properties`, `:limits`, `:labelled` are filled in here, `$…` is Grafana's."""
+"""The boards' queries, one file each: `:language`, `:properties`, … are filled in here, `$…` is Grafana's."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-_PLACE = re.compile(r"(?<!:):(language|properties|limits)\b")
+_PLACE = re.compile(r"(?<!:):(language|properties|shown|limits)\b")
+_OF_THEMES = "read.board_chosen(theme, ARRAY[${theme}]::text[])"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,10 +22,14 @@ class Limit:
 
 
 def query(name: str, *, language: str, properties: Sequence[str] = (), limits: Sequence[Limit] = ()) -> str:
-    """Give the SQL of `name`.sql without its comment; raises `KeyError` when it needs a list that was not given."""
-    filled = {"language": quoted(language)}
+    """Give the SQL of `name`.sql without its comment; raises `KeyError` when it needs a list that was not given.
+
+    `:shown` are the Datastreams of `properties`, or without these of the board's variable `theme`.
+    """
+    filled = {"language": quoted(language), "shown": _OF_THEMES}
     if properties:
         filled["properties"] = ", ".join(quoted(item) for item in properties)
+        filled["shown"] = f"property IN ({filled['properties']})"
     if limits:
         filled["limits"] = ", ".join(
             f"({quoted(limit.label)}, {limit.value}, {quoted(limit.valid_from)}, {quoted(limit.valid_to)})" for limit in limits

@@ -1,8 +1,9 @@
--- Per bucket: the share of the readings due that came, and the share of flag 1 among those that came.
+-- Per bucket, of Datastreams with an interval: the share of the readings due that came, and the share of flag 1 among those that came.
 WITH span AS (SELECT read.board_span($__unixEpochTo() - $__unixEpochFrom()) AS span),
 wanted AS (
     SELECT datastream_id, timezone, first_time, interval_s FROM read.board_datastream
-     WHERE property IN (:properties) AND first_time <= $__timeTo()::timestamptz AND read.board_chosen(municipality, ARRAY[${municipality}]::text[]) AND area = '${area}'
+     WHERE :shown AND first_time <= $__timeTo()::timestamptz
+       AND read.board_chosen(municipality, ARRAY[${municipality}]::text[]) AND area = '${area}'
 ),
 got AS (
     SELECT a.datastream_id, a.bucket, sum(a.n) AS n, sum(a.n) FILTER (WHERE a.flag = 1) AS good
