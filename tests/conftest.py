@@ -11,7 +11,6 @@ With `-n 2` (the whole suite) each of two processes has servers of its own and t
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
+from needs import missing, need
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
@@ -27,7 +27,6 @@ from infra.servers import local
 from infra.servers.embedded import embedded_set
 from infra.servers.set import ServerSet
 
-REQUIRE_LOCAL = os.environ.get("GRENZREGION_REQUIRE_LOCAL") == "1"
 QUICK = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}  # of PostgreSQL, for databases that live one test
 TEMPLATE = "grenzregion_template"
 
@@ -36,10 +35,8 @@ settings.register_profile("grenzregion", deadline=None, suppress_health_check=[H
 settings.load_profile("grenzregion")
 
 
-def pytest_report_header() -> str:
-    if local.is_installed():
-        return "servers: embedded and local"
-    return "servers: embedded only, for `local` is not installed (make servers)"
+def pytest_report_header() -> list[str]:
+    return [f"skipped: what needs this: {what}" for what in missing()] or ["servers: embedded and local"]
 
 
 class ByFile(LoadFileScheduling):
@@ -70,8 +67,7 @@ class Servers:
 
     def get(self, name: str) -> ServerSet:
         if name not in self._sets:
-            if name == "local" and not local.is_installed():
-                (pytest.fail if REQUIRE_LOCAL else pytest.skip)("`local` is not installed: make servers")
+            need(name)
             start = embedded_set if name == "embedded" else local.local_set
             self._sets[name] = self._stack.enter_context(start(self._folder / name, postgres_settings=QUICK))
         return self._sets[name]

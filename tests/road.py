@@ -21,12 +21,12 @@ import httpx
 import psutil
 import psycopg
 import pytest
+from needs import need
 
 from devices.gateway import Gateway
 from grenzregion import platform as addresses
 from grenzregion.accounts import new_device_password
 from infra.log import end_offsets, topic_id
-from infra.servers import local
 from infra.servers.process import MARK
 from infra.servers.server import free_port
 from infra.servers.set import Places
@@ -61,13 +61,6 @@ def until(
         if time.monotonic() > deadline:
             pytest.fail(f"not within {timeout_s:.0f} s: {what}")
         time.sleep(pause_s)
-
-
-def need(servers: str) -> None:
-    """Skip, or fail where it is required, when the set is not installed (decisions.md 21)."""
-    if servers == "local" and not local.is_installed():
-        required = os.environ.get("GRENZREGION_REQUIRE_LOCAL") == "1"
-        (pytest.fail if required else pytest.skip)("`local` is not installed: make servers")
 
 
 class Platform:

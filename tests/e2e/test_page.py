@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from needs import CHROMIUM, need_chromium
 from page_sample import PRIVATE, THINGS, write
 from page_server import Site, site_on
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
-CHROMIUM = Path(os.environ.get("GRENZREGION_CHROMIUM", "/usr/bin/chromium"))
 QUIET = (
     "--no-sandbox",
     "--disable-quic",
@@ -33,7 +31,6 @@ PATIENCE_MS = 30_000
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.timeout(120),
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Debian's chromium"),
 ]
 
 
@@ -53,6 +50,7 @@ def site(servers: Any) -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
+    need_chromium()
     with sync_playwright() as started:
         yield started
 

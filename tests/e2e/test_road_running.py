@@ -14,7 +14,8 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
-from road import PROCESSES, SERVERS, Platform, environment, need, until
+from needs import need
+from road import PROCESSES, SERVERS, Platform, environment, until
 
 from infra.servers.server import is_free
 

@@ -10,8 +10,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from ballast import SmallDisk
+from needs import need
 from proxy import Proxy
-from road import PROCESSES, READY_S, SERVERS, Platform, need, until
+from road import PROCESSES, READY_S, SERVERS, Platform, until
 
 from infra.servers.errors import ServerError
 from infra.servers.kafka import Kafka

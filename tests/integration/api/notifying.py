@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-import pytest
+from needs import need
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
@@ -23,7 +23,6 @@ from writing import ROOT
 
 from api.notifier import Notifier
 from devices.topics import ECHO
-from infra.servers import local
 from infra.servers.embedded import Rumqttd
 from infra.servers.mosquitto import Mosquitto
 from infra.servers.process import unprivileged_user
@@ -36,8 +35,7 @@ Broker = Rumqttd | Mosquitto
 
 @contextmanager
 def broker_of(name: str, folder: Path) -> Iterator[Broker]:
-    if name == "local" and not local.is_installed():
-        pytest.skip("`local` is not installed: make servers")
+    need(name)
     user = unprivileged_user()
     folder.chmod(0o755)
     made = Rumqttd(data_dir=folder) if name == "embedded" or user is None else Mosquitto(data_dir=folder, user=user)

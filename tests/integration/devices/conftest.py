@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from fake_platform import FakePlatform
+from needs import need
 
 from devices.gateway import Gateway, Pace
-from infra.servers import local
 from infra.servers.embedded import Rumqttd
 from infra.servers.mosquitto import Mosquitto
 from infra.servers.server import Server, unprivileged_user
@@ -18,11 +18,10 @@ QUICK = Pace(resend_after=0.5, settle=0.2, reconnect_after=0.2)
 
 @pytest.fixture(params=["embedded", "local"])
 def broker(request, tmp_path) -> Iterator[Server]:
+    need(request.param)
     if request.param == "embedded":
         server: Server = Rumqttd(data_dir=tmp_path / "broker")
     else:
-        if not local.is_installed():
-            pytest.skip("`local` is not installed: make servers")
         server = Mosquitto(data_dir=tmp_path / "broker", user=unprivileged_user())
     try:
         server.start()

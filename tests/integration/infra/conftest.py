@@ -6,6 +6,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from needs import need
 
 from infra.servers import local
 from infra.servers.embedded import EmbeddedPostgres, Rumqttd, Tansu
@@ -13,7 +14,7 @@ from infra.servers.kafka import Kafka
 from infra.servers.mosquitto import Mosquitto
 from infra.servers.process import unprivileged_user
 from infra.servers.server import Server
-from tests.conftest import REQUIRE_LOCAL, Servers, in_database
+from tests.conftest import Servers, in_database
 
 
 @pytest.fixture
@@ -45,8 +46,7 @@ def make_server(kind: str, data_dir: Path, **more: Any) -> Server:
 @pytest.fixture(params=["rumqttd", "tansu", "postgres-18", "mosquitto", "kafka", "postgres-17"])
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
     """Each server of both sets, not started, with a data directory of its own."""
-    if request.param in ("mosquitto", "kafka", "postgres-17") and not local.is_installed():
-        (pytest.fail if REQUIRE_LOCAL else pytest.skip)("`local` is not installed: make servers")
+    need("local" if request.param in ("mosquitto", "kafka", "postgres-17") else "embedded")
     server = make_server(request.param, tmp_path / "var")
     try:
         yield server

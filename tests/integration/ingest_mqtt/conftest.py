@@ -14,13 +14,13 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from confluent_kafka import Consumer, KafkaException, TopicPartition
+from needs import need
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from infra.log import ensure_topic
-from infra.servers import local
 from infra.servers.embedded import Rumqttd, Tansu
 from infra.servers.kafka import Kafka
 from infra.servers.mosquitto import Mosquitto
@@ -206,10 +206,7 @@ class RawReader:
 def servers_pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
     """Broker and log without the database, of this module alone: its tests kill them."""
     name = request.param
-    if name == "local" and not local.is_installed():
-        (pytest.fail if os.environ.get("GRENZREGION_REQUIRE_LOCAL") == "1" else pytest.skip)(
-            "`local` is not installed: make servers"
-        )
+    need(name)
     with TemporaryDirectory(prefix="bridge-") as folder:
         data_dir = Path(folder)
         if name == "embedded":
