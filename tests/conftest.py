@@ -99,7 +99,7 @@ def _make_template(url: str) -> None:
         migrate(in_database(url, TEMPLATE))
         # TimescaleDB's workers must not hold the template while it is copied.
         connection.execute(f"ALTER DATABASE {TEMPLATE} ALLOW_CONNECTIONS false")
-        connection.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", (TEMPLATE,))
+        connection.execute("SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = %s", (TEMPLATE,))
 
 
 @pytest.fixture(scope="session")

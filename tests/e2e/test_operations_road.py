@@ -70,7 +70,7 @@ def complaints(up: Platform) -> list[str]:
         for each in process.net_connections("tcp") if each.status == "LISTEN"
     ]  # fmt: skip
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=60) as answer:
             return json.load(answer)["complaints"]
     except urllib.error.HTTPError as refusal:
         with refusal:
@@ -116,7 +116,7 @@ def test_a_sensorthings_client_with_an_outbox_gets_receipts(up: Platform) -> Non
     client.connect(places.mqtt_host, places.mqtt_port)
     client.loop_start()
     try:
-        assert subscribed.wait(20)
+        assert subscribed.wait(WAIT_S)
         for seq, body in enumerate([{"result": 1, "phenomenonTime": NOW.isoformat()}, {"result": 2, "phenomenonTime": "never"}]):
             properties = Properties(PacketTypes.PUBLISH)
             properties.UserProperty = [("gateway", "fjord-1"), ("epoch", "7"), ("seq", str(seq))]

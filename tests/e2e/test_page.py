@@ -28,10 +28,7 @@ SOFTWARE_GL = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swi
 WITHOUT_GL = ("--disable-gpu", "--disable-3d-apis")
 PATIENCE_MS = 30_000
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.timeout(120),
-]
+pytestmark = pytest.mark.e2e
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ import pytest
 from page_sample import PRIVATE, THINGS, write
 from page_server import Site, site_on
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")

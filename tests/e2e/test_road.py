@@ -190,9 +190,9 @@ def publish(up: Platform, messages: list[tuple[str, bytes]]) -> None:
     client.connect(places.mqtt_host, places.mqtt_port)
     client.loop_start()
     try:
-        assert connected.wait(20)
+        assert connected.wait(60)
         for sent in [client.publish(topic, payload, qos=1) for topic, payload in messages]:
-            sent.wait_for_publish(20)
+            sent.wait_for_publish(60)
             assert sent.is_published()
     finally:
         client.disconnect()

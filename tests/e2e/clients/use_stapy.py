@@ -63,7 +63,7 @@ def patch_and_delete():
     Patch.thing(thing, name="stapy renamed")
     assert Query(Entity.Thing).entity_id(thing).select("name").get_data_sets() == "stapy renamed"
     Delete.entity(Entity.Thing, thing)
-    left = requests.get(Query(Entity.Thing).filter(f"id eq {thing}").get_query(), timeout=10)
+    left = requests.get(Query(Entity.Thing).filter(f"id eq {thing}").get_query(), timeout=60)
     assert left.json()["value"] == []
 
 

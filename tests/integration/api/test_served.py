@@ -56,7 +56,7 @@ def served(database: str, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[byt
 
 
 def exchange(port: int, request: bytes) -> bytes:
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         connection.sendall(request)
         answer = b""
         while chunk := connection.recv(65_536):
@@ -66,7 +66,7 @@ def exchange(port: int, request: bytes) -> bytes:
 
 def test_a_process_serves_limits_holds_and_stops(served: tuple[subprocess.Popen[bytes], int, Path]) -> None:
     process, port, log = served
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {TOKEN}"}) as client:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=60) as client:
         thing = client.post("/v1.1/Things", json=THING)
         assert thing.status_code == 201
         assert thing.headers["location"] == f"http://127.0.0.1:{port}/v1.1/Things(1)"
@@ -74,7 +74,7 @@ def test_a_process_serves_limits_holds_and_stops(served: tuple[subprocess.Popen[
         assert client.post("/v1.1/Datastreams(1)/Observations", json={"result": 1}).status_code == 201
         ready = client.get("/health/ready").json()
         assert ready["status"] == "degraded"
-        assert 0 <= ready["newest_reading"]["age_s"] < 30
+        assert 0 <= ready["newest_reading"]["age_s"] < 300
         assert client.post("/v1.1/Sensors", content=(b" " * 50_000 for _ in range(8))).status_code == 413
         assert client.post("/v1.1/Sensors", json=SENSOR).status_code == 201
     head = (
@@ -90,6 +90,6 @@ def test_a_process_serves_limits_holds_and_stops(served: tuple[subprocess.Popen[
     assert exchange(port, b"GET /v1.1/Th\xff HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").startswith(b"HTTP/1.1 400")
     assert exchange(port, b"nonsense\r\n\r\n").startswith(b"HTTP/1.1 400")
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=10) in {0, -signal.SIGTERM}
+    assert process.wait(timeout=60) in {0, -signal.SIGTERM}
     assert "Traceback" not in log.read_text(), log.read_text()
     assert "a-token" not in log.read_text()

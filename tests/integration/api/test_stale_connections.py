@@ -9,7 +9,7 @@ from infra.settings import ApiSettings
 
 # Waits until each backend is gone: before, its connection still looks alive.
 CLOSE_ALL = """
-SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
 
 

@@ -317,7 +317,7 @@ async def test_a_database_that_goes_away_is_503_and_comes_back(client: httpx.Asy
     assert (await client.get("http://test/health/ready")).status_code == 200
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
-        connection.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", (name,))
+        connection.execute("SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = %s", (name,))
         try:
             for path in ("Sensors", "Datastreams(1)/Observations"):
                 response = await client.post(path, json=SENSOR if path == "Sensors" else {"result": 1})

@@ -14,7 +14,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from infra.servers.server import Server
 
 
-def wait_until(condition: Callable[[], object], what: str = "", timeout: float = 30.0) -> None:
+def wait_until(condition: Callable[[], object], what: str = "", timeout: float = 60.0) -> None:
     deadline = time.monotonic() + timeout
     while not condition():
         assert time.monotonic() < deadline, f"waited {timeout} s for {what or condition}"
@@ -40,7 +40,7 @@ class FakePlatform:
         self._client.on_message = self._on_message
         self._client.connect(broker.reach, broker.port)
         self._client.loop_start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(60)
 
     def close(self) -> None:
         self._client.disconnect()

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.integration
 class Events(queue.Queue[tuple[str, object]]):
     def until(self, kind: str) -> object:
         while True:
-            got, value = self.get(timeout=10)
+            got, value = self.get(timeout=60)
             if got == kind:
                 return value
 
@@ -49,7 +49,7 @@ def test_retained_message_reaches_a_later_subscriber(server_set: ServerSet, vers
     topic = f"t/{version}/retained"
     with client(server_set, version, server_set.places.mqtt_admin) as (one, events):
         assert events.until("connect") is False
-        one.publish(topic, b"kept", qos=1, retain=True).wait_for_publish(10)
+        one.publish(topic, b"kept", qos=1, retain=True).wait_for_publish(60)
     with client(server_set, version, server_set.places.mqtt_admin) as (two, events):
         events.until("connect")
         two.subscribe(topic, qos=1)
@@ -60,7 +60,7 @@ def test_retained_message_reaches_a_later_subscriber(server_set: ServerSet, vers
 def test_wrong_password_is_not_let_in(server_set: ServerSet, version: int) -> None:
     account = Account(user=server_set.places.mqtt_admin.user, password="wrong")
     with client(server_set, version, account) as (_client, events):
-        kind, value = events.get(timeout=10)
+        kind, value = events.get(timeout=60)
         assert (kind, value) in (("connect", True), ("disconnect", None))
 
 

@@ -128,14 +128,15 @@ def test_servers_of_a_killed_supervisor_die_and_a_new_one_goes_on(server_set: Se
         with psycopg.connect(url) as connection:
             connection.execute("CREATE TABLE kept AS SELECT 1 AS n")
         process.kill()
-    _gone, alive = psutil.wait_procs(children, timeout=20)
+    _gone, alive = psutil.wait_procs(children, timeout=60)
     assert not alive
     process, children, url = supervisor(server_set.name, tmp_path)
     with process:
         with psycopg.connect(url) as connection:
             assert connection.execute("SELECT n FROM kept").fetchone() == (1,)
         process.kill()
-    psutil.wait_procs(children, timeout=20)
+    _gone, alive = psutil.wait_procs(children, timeout=60)
+    assert not alive
 
 
 @pytest.mark.parametrize("kind", [Rumqttd, Tansu, EmbeddedPostgres])

@@ -6,7 +6,7 @@ import pytest
 
 from tests.integration.ingest_mqtt.conftest import Device, Pair, RawReader
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.integration
 
 SUBSCRIBED = "subscribed at the MQTT broker"
 

@@ -15,7 +15,7 @@ from infra.servers.set import Account
 from ingest_mqtt.rights import NOTIFIER, PARTNER, PUBLISHER, WORKER, bridge_rights, device_rights
 from tests.integration.ingest_mqtt.conftest import Device, Pair, RawReader
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.integration
 ONE, TWO = "flensburg/air-1", "flensburg/air-2"
 
 

@@ -219,9 +219,9 @@ async def test_a_long_pause_goes_on_in_a_new_process(
     assert not waiting.done()
     assert restarted.reason == "paused: 501 of the last 501 messages, of 10 devices, can't be read"
     other = Gate(bench.pool, "worker-2")
-    await asyncio.wait_for(other.resumed(), 10)
+    await asyncio.wait_for(other.resumed(), 60)
     await resume(bench)
-    await asyncio.wait_for(waiting, 10)
+    await asyncio.wait_for(waiting, 60)
     assert restarted.reason is None
 
 

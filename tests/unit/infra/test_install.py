@@ -102,7 +102,7 @@ def test_a_second_installation_waits_for_the_first(machine: Machine, tmp_path: P
 
         second = threading.Thread(target=install.install, args=(say,))
         second.start()
-        assert heard.wait(10)
+        assert heard.wait(60)
         assert (said, machine.calls) == (["waiting for another installation to end"], [])
-    second.join(10)
+    second.join(60)
     assert machine.calls == ["debootstrap", "Maven"]
