@@ -37,7 +37,7 @@ class Delivery:
     alert: int
     number: int
     attempts: int
-    age: timedelta
+    age_s: float
 
 
 class AlertSender:
@@ -103,7 +103,7 @@ class AlertSender:
             row = await (await connection.execute(query("sink_lease"), lease)).fetchone()
             if row is None:
                 return False
-            taken = Delivery(id=row[0], alert=row[1], number=row[2], attempts=row[3], age=row[4])
+            taken = Delivery(id=row[0], alert=row[1], number=row[2], attempts=row[3], age_s=row[4])
             try:
                 message = await message_of(connection, taken.alert, taken.number)
             except LookupError:
@@ -137,7 +137,7 @@ class AlertSender:
                         await connection.execute(query("sink_postpone"), self._postponed(sink, taken, refused))
 
     def _postponed(self, sink: str, taken: Delivery, refused: Refused) -> dict[str, object]:
-        final = refused.final or (taken.age > self._give_up and taken.attempts >= FEWEST_TRIES)
+        final = refused.final or (taken.age_s > self._give_up.total_seconds() and taken.attempts >= FEWEST_TRIES)
         said = "gives up" if final else "tries again"
         log.warning("%s did not take alert %d-%d, %s: %s", sink, taken.alert, taken.number, said, refused.reason)
         return {

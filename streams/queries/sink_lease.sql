@@ -12,4 +12,4 @@ UPDATE alert_outbox o
                 ORDER BY d.id
                 LIMIT 1
                   FOR UPDATE SKIP LOCKED)
-RETURNING o.id, o.alert, o.number, o.attempts, now() - t.at AS age
+RETURNING o.id, o.alert, o.number, o.attempts, extract(epoch FROM now() - t.at)::float8 AS age_s
