@@ -38,7 +38,7 @@ def compile_request(
     if build.as_of is not None:
         _check_as_of(found, request.options)
     compiler = _Compiler(build, request, found)
-    query, sources, marks = rendered(compiler.statement())
+    query, sources = rendered(compiler.statement())
     return Statement(
         query=query,
         sources=sources,
@@ -46,7 +46,6 @@ def compile_request(
         bounded=build.bounded,
         header=compiler.header,
         excess=compiler.excess,
-        marks=marks,
         token=request.options.format is ResultFormat.CSV,
     )
 
