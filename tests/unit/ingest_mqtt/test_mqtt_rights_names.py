@@ -8,7 +8,7 @@ from ingest_mqtt.rights import bridge_rights, device_rights
 def test_a_device_gets_literal_topics_below_its_own_name() -> None:
     rights = device_rights("flensburg/air-1")
     assert rights.publish == ("region/1/flensburg/air-1/up/#", "region/1/flensburg/air-1/status")
-    assert rights.subscribe == ("region/1/flensburg/air-1/receipt", "v1.1/#")
+    assert rights.subscribe == ("region/1/flensburg/air-1/receipt", "v1.1/#", "region/1/+/+/alert")
     assert {acl["acltype"] for acl in rights.acls()} == {"publishClientSend", "publishClientReceive", "subscribePattern"}
 
 
