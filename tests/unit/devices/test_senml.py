@@ -267,6 +267,11 @@ def test_a_label_as_number_and_as_text_is_doubled():
     assert ([fault.reason for fault in decoded.refused], len(decoded.readings)) == (["duplicate_key"], 1)
 
 
+def test_a_record_that_is_no_map_is_refused():
+    decoded = read([7, {0: "b", 2: 1}], "senml-cbor")
+    assert ([fault.reason for fault in decoded.refused], len(decoded.readings)) == (["wrong_type"], 1)
+
+
 def test_a_label_that_is_neither_number_nor_text_is_refused():
     decoded = read([{1.5: 1}, {0: "b", 2: 1}], "senml-cbor")
     assert ([fault.reason for fault in decoded.refused], len(decoded.readings)) == (["wrong_type"], 1)

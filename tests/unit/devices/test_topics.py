@@ -3,7 +3,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from devices import topics
@@ -12,6 +12,7 @@ from devices.vocabulary import UndecodableError
 names = st.from_regex(topics.NAME_PATTERN, fullmatch=True)
 
 
+@example("default", "a", "json")
 @given(names, names, st.sampled_from(topics.FORMATS))
 def test_an_up_topic_survives_the_round_trip(tenant, device, form):
     topic = topics.up_topic(tenant, device, form)
@@ -20,6 +21,7 @@ def test_an_up_topic_survives_the_round_trip(tenant, device, form):
     assert parsed.key == topics.device_key(topic) == f"{tenant}/{device}"
 
 
+@example("default", "a")
 @given(names, names)
 def test_receipt_and_status_topics_survive_the_round_trip(tenant, device):
     assert topics.parse(topics.receipt_topic(tenant, device)) == topics.ReceiptTopic(tenant, device)
