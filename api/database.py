@@ -6,7 +6,8 @@ import select
 from dataclasses import dataclass
 from pathlib import Path
 
-from api.unit import Connection, SharedPool
+from api.connection import Connection
+from api.unit import SharedPool
 from infra.database import conninfo_for
 from infra.settings import ApiSettings
 from streams.contract import READER_ROLE
@@ -55,6 +56,7 @@ def _pool(name: str, settings: ApiSettings, *, options: str, role: str | None) -
     size = max(1, settings.pool_size)
     return SharedPool(
         conninfo_for(settings.database_url, process=f"api-{name}", role=role, options=f"-c jit=off {options}"),
+        connection_class=Connection,
         kwargs={"autocommit": role is not None},
         min_size=min(2, size),
         max_size=size,

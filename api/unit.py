@@ -9,13 +9,13 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
 
-from psycopg import AsyncConnection, Rollback
+from psycopg import Rollback
 from psycopg import errors as pg
 from psycopg_pool import AsyncConnectionPool
 
-Connection = AsyncConnection[Any]
+from api.connection import Connection
+
 AGAIN = (pg.DeadlockDetected, pg.SerializationFailure)
 
 _CURRENT: ContextVar[Unit | None] = ContextVar("unit", default=None)

@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from psycopg import AsyncRawCursor
 from psycopg.errors import InternalError_
 
+from api.connection import Connection
 from api.database import Pool
 from api.sensorthings.odata.build import Abilities, Access
 from api.sensorthings.odata.compiler import compile_request
@@ -22,8 +22,9 @@ from api.sensorthings.odata.options import continued
 from api.sensorthings.odata.parser import parse
 from api.sensorthings.odata.statement import Statement
 from api.sensorthings.odata.syntax import Parsed, Request
+from api.sensorthings.wire.text import SEPARATOR
 from api.sensorthings.wire.v1_1 import PREFIX, WireV11
-from api.unit import Connection, within
+from api.unit import within
 from infra.settings import ApiSettings
 
 _SHAPES = 512
@@ -34,11 +35,15 @@ _ABILITIES = b"SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'postgis'
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A finished answer. `body` None: the property has no value. `rest`: what comes behind it, read while it is sent."""
+    """A finished answer. `body` None: the property has no value. `rest`: what comes behind it, read while it is sent.
+
+    `brief` is a shorter text that is another one whenever the body is, where there is one.
+    """
 
     body: bytes | None
     media: str
     rest: AsyncIterator[bytes] | None = None
+    brief: bytes | None = None
 
 
 class Reader:
@@ -56,26 +61,26 @@ class Reader:
     async def abilities(self) -> Abilities:
         """Ask the database once what it can do."""
         if self._abilities is None:
-            found = await self._fetch(_ABILITIES, [], prepare=False)
+            found = await self._fetch(_ABILITIES, [])
             self._abilities = Abilities(postgis=found == [b"true"])
         return self._abilities
 
     async def tells_subscribers(self) -> bool:
         """Whether whatever somebody subscribes to at the MQTT broker is published."""
-        return await self._fetch(_TELLS, [], prepare=False) == [b"true"]
+        return await self._fetch(_TELLS, []) == [b"true"]
 
     async def read(self, path: str, query: str, access: Access) -> Answer:
         """Answer a path below the service root and a query string, both percent-encoded."""
         abilities = await self.abilities()
         parsed, statement, parameters = self._bound(path, query, access, abilities)
-        found = await self._fetch(statement.query, parameters, prepare=True)
+        found = await self._fetch(statement.query, parameters)
         if not found and statement.bounded:
             # An Observation that was moved to another day keeps its id.
             found = await self._run(self._compiled(parsed.request, access, abilities, unbounded=True), parsed)
         if not found:
             raise UnknownResourceError(f"there is no {path.strip('/')}")
         if not statement.token:
-            return Answer(body=_whole(found) if statement.excess else _joined(found), media=statement.media)
+            return _page(found, statement) if statement.excess else Answer(body=_joined(found), media=statement.media)
         first, token = statement.header + (found[0] or b""), found[1]
         return Answer(body=first, media=statement.media, rest=None if token is None else self._rest(parsed, access, token))
 
@@ -91,14 +96,14 @@ class Reader:
     def statement(self, path: str, query: str, access: Access, abilities: Abilities) -> tuple[bytes, list[str]]:
         """Give the SQL of a request and its parameters, for tests of plans."""
         _, statement, parameters = self._bound(path, query, access, abilities)
-        return statement.query, parameters
+        return statement.query, [parameter.decode() for parameter in parameters]
 
     def forget(self) -> None:
         """Compile and parse anew from now on."""
         for kept in (self._compiled, self._parsed, self._bound):
             kept.cache_clear()
 
-    def _bind(self, path: str, query: str, access: Access, abilities: Abilities) -> tuple[Parsed, Statement, list[str]]:
+    def _bind(self, path: str, query: str, access: Access, abilities: Abilities) -> tuple[Parsed, Statement, list[bytes]]:
         parsed = self._parsed(path, query)
         statement = self._compiled(parsed.request, access, abilities, unbounded=False)
         return parsed, statement, statement.bind(parsed.values)
@@ -112,37 +117,34 @@ class Reader:
         )
 
     async def _run(self, statement: Statement, parsed: Parsed) -> list[bytes | None]:
-        return await self._fetch(statement.query, statement.bind(parsed.values), prepare=True)
+        return await self._fetch(statement.query, statement.bind(parsed.values))
 
-    async def _fetch(self, query: bytes, parameters: list[str], *, prepare: bool) -> list[bytes | None]:
+    async def _fetch(self, query: bytes, parameters: list[bytes]) -> list[bytes | None]:
         if within() is not None:  # a change set sees what it did
             async with self._pool.connection() as connection:
-                return await _execute(connection, query, parameters, prepare=prepare)
+                return await _fetch(connection, query, parameters)
         # One statement without a transaction of its own: there is nothing that `connection()` would have to end.
         connection = await self._pool.getconn()
         try:
-            return await _execute(connection, query, parameters, prepare=prepare)
+            return await _fetch(connection, query, parameters)
         finally:
             await self._pool.putconn(connection)
 
 
-async def _execute(connection: Connection, query: bytes, parameters: list[str], *, prepare: bool) -> list[bytes | None]:
-    cursor = AsyncRawCursor(connection)
+async def _fetch(connection: Connection, query: bytes, parameters: list[bytes]) -> list[bytes | None]:
     try:
-        await cursor.execute(query, parameters, prepare=prepare)
+        return await connection.fetch_bytes(query, parameters)
     except InternalError_ as error:
         # PostGIS says so of geometries that cross themselves and of patterns that are none.
         raise MalformedQueryError("$filter", None, "these geometries can't be compared in this way") from error
-    result = cursor.pgresult
-    # The bytes as they came, without a decoding that the response would undo.
-    if result is None or result.ntuples == 0:
-        return []
-    return [result.get_value(0, index) for index in range(result.nfields)]
 
 
-def _whole(found: list[bytes | None]) -> bytes:
-    head, items, tail, excess = (piece or b"" for piece in found)
-    return b"".join((head, memoryview(items)[: len(items) - int(excess or 0)], tail))
+def _page(found: list[bytes | None], statement: Statement) -> Answer:
+    head, items, tail = (piece or b"" for piece in found[:3])
+    if found[3] is not None:
+        items = items[: max(0, items.rfind(SEPARATOR))]
+    whole = b"".join((head, statement.whole(items), tail))
+    return Answer(body=whole, media=statement.media, brief=b"".join((head, items, tail)))
 
 
 def _joined(pieces: list[bytes | None]) -> bytes | None:

@@ -164,7 +164,7 @@ async def _response(answer: Answer, asked: Mapping[str, str]) -> Response | Plai
         headers = {"Vary": vary.decode()} | ({"Content-Encoding": "gzip"} if packs else {})
         headers |= {"Content-Language": languages[0]} if languages else {}
         return StreamingResponse(_packed(pieces) if packs else pieces, media_type=answer.media, headers=headers)
-    tag = etag_of(answer.body)
+    tag = etag_of(answer.body if answer.brief is None else answer.brief)
     own = [(b"vary", vary), (b"etag", tag.encode())]
     if languages:
         own.append((b"content-language", languages[0].encode()))

@@ -19,6 +19,7 @@ from api.sensorthings.odata.paging import Key, behind, order, order_by, token
 from api.sensorthings.odata.selection import selected
 from api.sensorthings.odata.syntax import Expand, Options, Path
 from api.sensorthings.wire.model import Row
+from api.sensorthings.wire.text import SEPARATOR, Brief
 
 _BIGINT = sql.SQL("{}::bigint")
 _TEXT = sql.SQL("{}::text")
@@ -61,8 +62,8 @@ class Rows:
 class Parts:
     """A compiled collection: where its rows come from, and SQL for its texts, which aggregates over these rows.
 
-    `lone`: there is one row or none, and nothing aggregates. `rows` is for those who aggregate in another way. `excess` says how
-    many bytes at the end of `items` are of no shown row (NULL: none), and who sends the text leaves them out.
+    `lone`: there is one row or none, and nothing aggregates. `rows` is for those who aggregate in another way. With `excess`
+    `items` is brief, and where that is not NULL its last row is not shown: who sends the text leaves it out.
     """
 
     source: Composable
@@ -114,28 +115,31 @@ class Pages:
         """Compile a page whose texts are joined in the order in which they come.
 
         To number a thousand rows costs as much as to read them. So the row that is only there to tell of a next page is joined
-        too, and its length is told.
+        too, and it is told that it is there.
         """
         build, options = self._build, collection.options
         inner, texts = build.alias(), build.alias()
         keys, conditions = self._asked(collection, inner, "$filter")
         top = build.limits.top_default if options.top is None else options.top
-        names = [f"k{index}" for index in range(len(keys))]
+        # All rows of one Datastream have its id.
+        own = column(inner, "datastream_id") if collection.parent is not None else None
+        names = {f"k{index}": None if key.sql == own else column(texts, f"k{index}") for index, key in enumerate(keys)}
         # OFFSET 0 keeps the planner from merging two layers, and so from making a text twice.
         template = sql.SQL("(SELECT {} FROM (SELECT r.*, r.id::text AS id_text FROM ({}) r OFFSET 0) {} OFFSET 0) {}")
-        shown = sql.SQL(", ").join([sql.SQL("{} AS item").format(item), *(column(row.alias, name) for name in names)])
+        carried = [column(row.alias, name) for name, there in names.items() if there is not None]
+        shown = sql.SQL(", ").join([sql.SQL("{} AS item").format(Brief(item)), *carried])
         rows = self._first(collection, row, inner, keys, conditions, top + 1)
         more = sql.SQL("count(*) > {}").format(sql.Literal(top))
         nth = sql.SQL("(array_agg({}))[{}]")
-        text = column(texts, "item")
-        excess = sql.SQL("octet_length({}) + {}").format(text, sql.Literal(1 if top else 0))
+        one = collection.parent or _NO_LINK
+        last = [one if there is None else nth.format(there, sql.Literal(top)) for there in names.values()]
         return Parts(
             source=template.format(shown, rows, sql.Identifier(row.alias), sql.Identifier(texts)),
-            items=sql.SQL("coalesce(string_agg({}, ','), '')").format(text),
+            items=sql.SQL("coalesce(string_agg({}, {}), '')").format(column(texts, "item"), sql.Literal(SEPARATOR.decode())),
             count=self._count(collection, "$filter") if options.count else None,
             more=more,
-            token=token([nth.format(column(texts, name), sql.Literal(top)) for name in names]) if top else _NO_LINK,
-            excess=sql.SQL("CASE WHEN {} THEN {}::text END").format(more, nth.format(excess, sql.Literal(top + 1))),
+            token=token(last) if top else _NO_LINK,
+            excess=sql.SQL("CASE WHEN {} THEN '' END").format(more),
         )
 
     def page(

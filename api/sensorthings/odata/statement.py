@@ -9,6 +9,8 @@ from psycopg import sql
 from psycopg.abc import AdaptContext
 from psycopg.sql import Composable
 
+from api.sensorthings.wire.text import Brief, Ending, Marks, Spelled, Words
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SEQUENCE_BITS = 37  # an Observation's id is day · 2^37 + sequence (infra/migrations/0002)
 _LAST_DAY = (datetime(2149, 1, 1, tzinfo=UTC) - _EPOCH).days
@@ -46,18 +48,27 @@ class Parameter(sql.Composable):
         raise NotImplementedError(f"{self} outside of `rendered`, {context}")
 
 
-def rendered(query: Composable) -> tuple[bytes, tuple[Source, ...]]:
-    """Give a query with `$n` of PostgreSQL's own protocol, which psycopg's raw cursors pass on, and where its values come from."""
+def rendered(query: Composable) -> tuple[bytes, tuple[Source, ...], tuple[tuple[bytes, bytes], ...]]:
+    """Give a query with `$n` of PostgreSQL's own protocol, where its values come from, and the marks in its brief texts."""
     numbers: dict[Source, int] = {}
-    return _rendered(query, numbers), tuple(numbers)
+    marks = Marks()
+    return _rendered(query, numbers, marks, brief=False), tuple(numbers), marks.all()
 
 
-def _rendered(part: Composable, numbers: dict[Source, int]) -> bytes:
+def _rendered(part: Composable, numbers: dict[Source, int], marks: Marks, *, brief: bool) -> bytes:  # noqa: PLR0911 - one line for each kind
     match part:
         case Parameter(source=source):
             return b"$%d" % numbers.setdefault(source, len(numbers) + 1)
         case sql.Composed():
-            return b"".join([_rendered(inner, numbers) for inner in part])
+            return b"".join([_rendered(inner, numbers, marks, brief=brief) for inner in part])
+        case Brief(text=text):
+            return _rendered(text, numbers, marks, brief=True)
+        case Spelled(text=text):
+            return _rendered(text, numbers, marks, brief=False)
+        case Ending() if brief:
+            return _rendered(marks.ending(part), numbers, marks, brief=True)
+        case Words() if brief:
+            return marks.words(part).as_bytes()
         case _:
             return part.as_bytes()
 
@@ -66,10 +77,10 @@ def _rendered(part: Composable, numbers: dict[Source, int]) -> bytes:
 class Statement:
     """One SQL statement that answers all requests of one shape with one row of one text, or no row: nothing is there.
 
-    `media` is its type, `header` what comes first. A statement with a `token` gives, behind the text, where it goes on:
-    its answer is long and is asked for in pieces. With `excess` the answer has three pieces, and behind them stands how many bytes
-    at the end of the second don't belong to it, if any. `bounded`: by the day in an id; an Observation that was moved to
-    another day is only found without that bound.
+    `media` is its type, `header` what comes first. A statement with a `token` gives, behind the text, where it goes on: its
+    answer is long and is asked for in pieces. With `excess` the answer has three pieces, of which the second is brief, with
+    `marks`, and behind them stands something if its last row is not part of the answer. `bounded`: by the day in an id; an
+    Observation that was moved to another day is only found without that bound.
     """
 
     query: bytes
@@ -79,7 +90,15 @@ class Statement:
     header: bytes = b""
     token: bool = False
     excess: bool = False
+    marks: tuple[tuple[bytes, bytes], ...] = ()
 
-    def bind(self, values: tuple[str, ...]) -> list[str]:
+    def whole(self, items: bytes) -> bytes:
+        """Put the constants back for which marks stand."""
+        for mark, words in self.marks:
+            items = items.replace(mark, words)
+        return items
+
+    def bind(self, values: tuple[str, ...]) -> list[bytes]:
         """Give the parameters for the values of a request's slots."""
-        return [values[s] if isinstance(s, int) else s if isinstance(s, str) else s.text(values) for s in self.sources]
+        texts = [values[s] if isinstance(s, int) else s if isinstance(s, str) else s.text(values) for s in self.sources]
+        return [text.encode() for text in texts]

@@ -1,4 +1,9 @@
-"""Concatenation of text in SQL: neighbouring constants are one constant."""
+"""Concatenation of text in SQL: neighbouring constants are one constant.
+
+A page repeats its constants in every row. Within `Brief` a long one is a mark of one byte that stands for it, which whoever sends
+the text puts back: to copy and send less costs the database more than that. The marks are control characters, which JSON has
+only as escapes, so nothing else in a text of JSON is taken for one.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +11,85 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from psycopg import sql
+from psycopg.abc import AdaptContext
 from psycopg.sql import Composable
 
 _FEW = 3
+_LONG = 8  # characters of a constant that is worth a mark
+_CODES = bytes([*range(1, 9), 11, 12, *range(14, 30)])  # not what JSON has between its values
+SEPARATOR = b"\x1e"
+_ENDING = b"\x1f"
+
+
+@dataclass(frozen=True, slots=True)
+class Words(sql.Composable):
+    """A constant of the wire."""
+
+    text: str
+
+    def as_bytes(self, context: AdaptContext | None = None) -> bytes:
+        """Give it as a literal."""
+        return sql.Literal(self.text).as_bytes(context)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending(sql.Composable):
+    """A text whose `end` is to be another one. There is one such pair of ends."""
+
+    text: Composable
+    end: str
+    instead: str
+
+    def as_bytes(self, context: AdaptContext | None = None) -> bytes:
+        """Give it in SQL."""
+        return sql.SQL("replace({}, {}, {})").format(self.text, self.end, self.instead).as_bytes(context)
+
+
+@dataclass(frozen=True, slots=True)
+class Brief(sql.Composable):
+    """A text of JSON in which marks stand for constants."""
+
+    text: Composable
+
+    def as_bytes(self, context: AdaptContext | None = None) -> bytes:
+        """Refuse: who renders it has to know the marks."""
+        raise NotImplementedError(f"{self} outside of a statement, {context}")
+
+
+@dataclass(frozen=True, slots=True)
+class Spelled(sql.Composable):
+    """A part of a brief text in which constants stand as they are."""
+
+    text: Composable
+
+    def as_bytes(self, context: AdaptContext | None = None) -> bytes:
+        """Give it in SQL."""
+        return self.text.as_bytes(context)
+
+
+class Marks:
+    """The marks of one statement."""
+
+    def __init__(self) -> None:
+        self._codes: dict[str, bytes] = {}
+        self._endings: tuple[tuple[bytes, bytes], ...] = ()
+
+    def words(self, words: Words) -> Composable:
+        """Give what stands for a constant: itself where it is short or there are no marks left."""
+        if words.text not in self._codes:
+            if len(words.text) < _LONG or len(self._codes) == len(_CODES):
+                return words
+            self._codes[words.text] = _CODES[len(self._codes) :][:1]
+        return sql.Literal(self._codes[words.text].decode())
+
+    def ending(self, ending: Ending) -> Composable:
+        """Give a text whose end is to be put right."""
+        self._endings = ((ending.end.encode() + _ENDING, ending.instead.encode()), (_ENDING, b""))
+        return sql.SQL("({} || {})").format(ending.text, sql.Literal(_ENDING.decode()))
+
+    def all(self) -> tuple[tuple[bytes, bytes], ...]:
+        """Give what is to be replaced by what, in this order."""
+        return (*self._endings, (SEPARATOR, b","), *((code, words.encode()) for words, code in self._codes.items()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +109,7 @@ class Text:
         if not pieces:
             return sql.SQL("''")
         # Constants are names and links of the wire and the configured URL, never a value of a request.
-        terms = [sql.Literal(piece) if isinstance(piece, str) else piece for piece in pieces]
+        terms = [Words(piece) if isinstance(piece, str) else piece for piece in pieces]
         return sql.SQL("({})").format(_balanced(terms))
 
 
@@ -45,7 +126,7 @@ def text(*parts: str | Composable | Text) -> Text:
     flat: list[str | Composable] = []
     for part in parts:
         flat.extend(part.parts if isinstance(part, Text) else (part,))
-    return Text(tuple(part for part in flat if part != ""))
+    return Text(tuple(part for part in flat if not isinstance(part, str) or part))
 
 
 def total(texts: Iterable[Text]) -> Text:

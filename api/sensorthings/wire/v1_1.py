@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -12,20 +11,17 @@ from psycopg.sql import Composable
 from api.sensorthings.entities.model import EntitySet, Forward, Kind, Navigation, Property
 from api.sensorthings.entities.schema import target_of
 from api.sensorthings.wire.model import Expanded, Row, Selection
-from api.sensorthings.wire.text import Text, or_nothing, text, total
-from streams.contract import TESTS
+from api.sensorthings.wire.quality import FLAG_TEXT, verdict
+from api.sensorthings.wire.text import Ending, Spelled, Text, or_nothing, text, total
 
 PREFIX = "/v1.1"
 # Shown as null where there is none (18-088, 8.2.7); any other property is left out.
 _SHOWN_AS_NULL = frozenset({"resultTime", "result"})
 
-_GROUP = 4  # tests whose flags are looked up at once
-_NIBBLE = 4  # bits of a test's flag
-
 # The session's time zone is UTC and its date style ISO: 2026-11-22 10:15:00.5+00 has only the digits that are needed.
 _TIME = sql.SQL("replace(left({}::text, -3), ' ', 'T') || 'Z'")
 # As JSON it is 2026-11-22T10:15:00.5+00:00, which needs one step less.
-_JSON_TIME = sql.SQL("replace(to_json({})::text, '+00:00', 'Z')")
+_JSON_TIME = sql.SQL("to_json({})::text")
 _STRING = sql.SQL("to_json({})::text")
 # NaN and the infinities are not JSON; the store refuses them, but one must not spoil a page.
 _NUMBER = sql.SQL("CASE WHEN {0} > '-Infinity' AND {0} < 'Infinity' THEN {0}::text END")
@@ -64,7 +60,7 @@ class WireV11:
             return sql.SQL("'{}'")
         if isinstance(whole.parts[0], str):
             return text("{", whole.parts[0][1:], *whole.parts[1:], "}").compose()
-        return text("{", sql.SQL("substr({}, 2)").format(whole.compose()), "}").compose()
+        return text("{", sql.SQL("substr({}, 2)").format(Spelled(whole.compose())), "}").compose()
 
     def _head(self, entity: EntitySet, row: Row, selection: Selection | None) -> list[Text]:
         head: list[Text] = []
@@ -82,7 +78,7 @@ class WireV11:
             value = self.json(found, row.read(found))
             member = text(f',"{found.name}":', value)
             if selection is not None and found.name in selection.inside:
-                parts = selection.inside[found.name](sql.SQL("({})::jsonb").format(value))
+                parts = selection.inside[found.name](sql.SQL("({})::jsonb").format(Spelled(value)))
                 member = text(or_nothing(text(f',"{found.name}":', sql.SQL("{}::text").format(parts))))
             elif found.name in _SHOWN_AS_NULL:
                 member = text(f',"{found.name}":', sql.SQL("coalesce({}, 'null')").format(value))
@@ -154,14 +150,14 @@ class WireV11:
             case Kind.STRING:
                 return _STRING.format(columns[0])
             case Kind.INSTANT:
-                return _JSON_TIME.format(columns[0])
+                return _json_time(columns[0])
             case Kind.INTERVAL:
                 whole = text('"', self.plain(found, columns), '"').compose()
-                return sql.SQL("CASE WHEN {} IS NULL THEN {} ELSE {} END").format(columns[1], _JSON_TIME.format(columns[0]), whole)
+                return sql.SQL("CASE WHEN {} IS NULL THEN {} ELSE {} END").format(columns[1], _json_time(columns[0]), whole)
             case Kind.RESULT:
                 return _RESULT.format(number=_NUMBER.format(columns[0]), other=columns[1])
             case Kind.QUALITY:
-                return sql.SQL("coalesce({}::text, {})").format(columns[0], _verdict(*columns[1:]))
+                return sql.SQL("coalesce({}::text, {})").format(columns[0], verdict(*columns[1:]))
             case Kind.NUMBER:
                 return _NUMBER.format(columns[0])
             case Kind.OBJECT | Kind.JSON | Kind.GEOMETRY:
@@ -245,7 +241,7 @@ class WireV11:
 
     def quality(self, columns: Sequence[Composable]) -> Composable:
         """Give a result's quality as jsonb."""
-        return sql.SQL("coalesce({}, ({})::jsonb)").format(columns[0], _verdict(*columns[1:]))
+        return sql.SQL("coalesce({}, ({})::jsonb)").format(columns[0], verdict(*columns[1:]))
 
 
 def _nested(tree: Mapping[str, Any]) -> Text:
@@ -258,6 +254,10 @@ def _nested(tree: Mapping[str, Any]) -> Text:
     return total(members)
 
 
+def _json_time(instant: Composable) -> Composable:
+    return Ending(_JSON_TIME.format(instant), '+00:00"', 'Z"')
+
+
 def _always(found: Property) -> bool:
     """Whether the property is never NULL."""
     always = found.kind is Kind.QUALITY or bool(found.members) or found.columns == ("phenomenon_time", "phenomenon_end")
@@ -266,40 +266,7 @@ def _always(found: Property) -> bool:
 
 def _with_members(document: Composable, members: tuple[tuple[str, Composable], ...]) -> Composable:
     """Give a JSON object with members of columns of their own before its own."""
-    own = text(*(part for name, value in members for part in (f',"{name}":', sql.SQL("{}::text").format(value))))
+    own = text(*(part for name, value in members for part in (f',"{name}":', FLAG_TEXT.format(value))))
     first = text("{", str(own.parts[0])[1:], *own.parts[1:])
     rest = sql.SQL("CASE WHEN {0} IS NULL OR {0} = '{{}}' THEN '}}' ELSE ', ' || substr({0}::text, 2) END")
     return text(first, rest.format(document)).compose()
-
-
-def _verdict(flag: Composable, tests: Composable, ruleset: Composable) -> Composable:
-    """Give the verdict on a result: flag, the tests that ran by name, and the ruleset (domain.md, "Quality control")."""
-    names = sql.SQL("substr({}, 2)").format(_ran(tests))
-    flag_text, ruleset_text = sql.SQL("{}::text").format(flag), sql.SQL("{}::text").format(ruleset)
-    whole = text('{"scheme":"QARTOD","flag":', flag_text, ',"tests":{', names, '},"ruleset":', ruleset_text, "}")
-    return whole.compose()
-
-
-def _ran(tests: Composable) -> Composable:
-    """Name the tests that ran. Of each group the combinations that are all good are constants: nearly every row has one of them."""
-    rest: Composable = sql.SQL("''")
-    for first in reversed(range(0, len(TESTS), _GROUP)):
-        names = TESTS[first : first + _GROUP]
-        shift, mask = sql.Literal(_NIBBLE * first), sql.Literal((1 << _NIBBLE * len(names)) - 1)
-        packed = sql.SQL("(({} >> {}) & {})").format(tests, shift, mask)
-        good = [
-            (sum(1 << _NIBBLE * place for place in chosen), "".join(f',"{names[place]}":1' for place in chosen))
-            for count in range(len(names) + 1)
-            for chosen in itertools.combinations(range(len(names)), count)
-        ]
-        cases = [sql.SQL("WHEN {} THEN {}").format(sql.Literal(value), sql.Literal(words)) for value, words in good]
-        each = sql.SQL(" || ").join([_one(tests, first + place, name) for place, name in enumerate(names)])
-        group = sql.SQL("CASE {} {} ELSE {} END").format(packed, sql.SQL(" ").join(cases), each)
-        # Most readings pass the first tests only; the rest is looked at when there is any.
-        rest = sql.SQL("CASE WHEN {} >> {} = 0 THEN '' ELSE {} || {} END").format(tests, shift, group, rest)
-    return rest
-
-
-def _one(tests: Composable, index: int, name: str) -> Composable:
-    template = sql.SQL("CASE (({tests} >> {shift}) & 15) WHEN 0 THEN '' ELSE {name} || (({tests} >> {shift}) & 15) END")
-    return template.format(tests=tests, shift=sql.Literal(_NIBBLE * index), name=sql.Literal(f',"{name}":'))
