@@ -7,7 +7,7 @@ value, big-endian; -1 for the length of a NULL.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any
@@ -21,7 +21,7 @@ SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
-_DAY_US, _SECOND_US = 86_400_000_000, 1_000_000
+_MICROSECOND = timedelta(microseconds=1)
 _NULL = -1
 # Columns of `stage` in their order; those without a type are NULL in every row that is packed.
 _COLUMNS = (
@@ -57,9 +57,10 @@ def pack(candidates: Sequence[Candidate], verdicts: Values) -> bytes:
     packed: list[bytes] = []
     for code in np.unique(codes).tolist():
         names = tuple(name for bit, name in enumerate(there) if code >> bit & 1)
-        rows = np.repeat(_template(names), np.count_nonzero(codes == code))
+        mine = np.flatnonzero(codes == code)
+        rows = np.repeat(_template(names), len(mine))
         for name in (*_ALWAYS, *names):
-            rows[name] = values[name][codes == code]
+            rows[name] = values[name][mine]
         packed.append(rows.tobytes())
     return b"".join(packed)
 
@@ -73,15 +74,15 @@ def _columns(candidates: Sequence[Candidate]) -> tuple[Values, dict[str, npt.NDA
     there: dict[str, npt.NDArray[np.bool_]] = {}
     for name in _OPTIONAL:
         given: list[Any] = list(map(attrgetter(name), candidates))
-        present = np.array([value is not None for value in given], dtype=bool)
-        if not present.any():
+        missing = given.count(None)
+        if missing == len(given):
             continue
-        there[name] = present
+        there[name] = np.array([value is not None for value in given], dtype=bool) if missing else np.ones(len(given), dtype=bool)
         if name in {"end", "result_time"}:
             values[name] = _microseconds([_EPOCH if value is None else value for value in given])
         else:
             kind = np.float64 if name == "number" else np.int64
-            values[name] = np.array([0 if value is None else value for value in given], dtype=kind)
+            values[name] = np.array([0 if value is None else value for value in given] if missing else given, dtype=kind)
     positions = [c.position for c in candidates]
     if any(positions):
         for place, name in enumerate(("lon", "lat")):
@@ -91,8 +92,10 @@ def _columns(candidates: Sequence[Candidate]) -> tuple[Values, dict[str, npt.NDA
 
 
 def _microseconds(times: Sequence[datetime]) -> npt.NDArray[np.int64]:
-    since = [time - _EPOCH for time in times]
-    return np.array([d.days * _DAY_US + d.seconds * _SECOND_US + d.microseconds for d in since], dtype=np.int64)
+    first = times[0]
+    if all(time is first for time in times):  # as readings received together are
+        return np.full(len(times), (first - _EPOCH) // _MICROSECOND, dtype=np.int64)
+    return np.array([(time - _EPOCH) // _MICROSECOND for time in times], dtype=np.int64)
 
 
 @lru_cache(256)

@@ -18,6 +18,10 @@ NIBBLE = 0xF
 _ONES = sum(1 << shift for shift in SHIFT.values())
 _SYNTAX = NIBBLE << SHIFT["syntax"]
 _GAP = NIBBLE << SHIFT["timing_gap"]
+# Looking up a member of an enumeration costs as much as a step of numpy.
+_GOOD, _NOT_EVALUATED, _SUSPECT, _FAIL, _MISSING = (
+    int(flag) for flag in (Flag.GOOD, Flag.NOT_EVALUATED, Flag.SUSPECT, Flag.FAIL, Flag.MISSING)
+)
 
 
 def pack(flags: Mapping[str, npt.NDArray[np.int8]]) -> Packed:
@@ -57,9 +61,10 @@ def aggregate_flag(packed: Packed, missing: npt.NDArray[np.bool_], mandatory: Pa
     low, second = packed & _ONES, (packed >> 1) & _ONES
     fail, suspect, good = (packed >> 2) & _ONES, low & second, low & ~second
     pending = second & ~low & mandatory
-    unread = (packed & mandatory & _SYNTAX == 0) & (np.bitwise_and(mandatory, _SYNTAX) != 0)
+    syntax = mandatory & _SYNTAX
+    unread = (packed & syntax == 0) & (syntax != 0)
     held_back = (pending != 0) | unread | (good == 0)
     return first_of(
-        ((missing, Flag.MISSING), (fail != 0, Flag.FAIL), (suspect != 0, Flag.SUSPECT), (held_back, Flag.NOT_EVALUATED)),
-        otherwise=Flag.GOOD,
+        ((missing, _MISSING), (fail != 0, _FAIL), (suspect != 0, _SUSPECT), (held_back, _NOT_EVALUATED)),
+        otherwise=_GOOD,
     )

@@ -62,11 +62,6 @@ def location_in_box(lon: Floats, lat: Floats, west: Floats, south: Floats, east:
     return flags.astype(np.int8)
 
 
-def ahead_of_time(ahead_s: Floats, limit_s: float) -> Flags:
-    """Flag 4 for a reading stamped more than `limit_s` seconds after its reception, a part of timing_gap; else 0: no verdict."""
-    return np.where(ahead_s > limit_s, 4, 0).astype(np.int8)
-
-
 # ---------------------------------------------------------------- in context: what a row is compared with is given, NaN: none
 
 

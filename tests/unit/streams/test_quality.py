@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streams.quality.tests import TESTS, ahead_of_time, gross_range, location, location_in_box
+from streams.quality.tests import TESTS, gross_range, location, location_in_box
 
 NAN = float("nan")
 DEGREE_M = 111_195.08  # of a great circle on a sphere of 6,371,008.8 m
@@ -77,11 +77,6 @@ def test_location_in_box_takes_the_edges(lon: float, lat: float, flag: int) -> N
 
 def test_location_in_box_without_a_box_is_not_evaluated() -> None:
     assert location_in_box(floats(9), floats(54), *(floats(NAN) for _ in range(4))).tolist() == [2]
-
-
-@pytest.mark.parametrize(("ahead_s", "flag"), [(-1e9, 0), (300.0, 0), (300.000001, 4)])
-def test_a_stamp_too_far_ahead_fails(ahead_s: float, flag: int) -> None:
-    assert ahead_of_time(floats(ahead_s), 300.0).tolist() == [flag]
 
 
 def test_every_test_has_its_own_nibble_of_a_signed_bigint() -> None:
