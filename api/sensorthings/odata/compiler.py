@@ -14,6 +14,7 @@ from api.sensorthings.odata.aggregation import Aggregation
 from api.sensorthings.odata.build import Abilities, Access, Build
 from api.sensorthings.odata.distinct import Distinct
 from api.sensorthings.odata.errors import MalformedQueryError
+from api.sensorthings.odata.features import is_of_feature
 from api.sensorthings.odata.formats import MEDIA, Formats
 from api.sensorthings.odata.limits import Limits
 from api.sensorthings.odata.pages import Collection, Pages, single
@@ -38,7 +39,7 @@ def compile_request(
     if build.as_of is not None:
         _check_as_of(found, request.options)
     compiler = _Compiler(build, request, found)
-    query, sources = rendered(compiler.statement())
+    query, sources, marks = rendered(compiler.statement())
     return Statement(
         query=query,
         sources=sources,
@@ -46,6 +47,7 @@ def compile_request(
         bounded=build.bounded,
         header=compiler.header,
         excess=compiler.excess,
+        marks=marks,
         token=request.options.format is ResultFormat.CSV,
     )
 
@@ -77,6 +79,7 @@ class _Compiler:
             scope=lambda alias: meant(build, stages, alias),
             options=options,
             parent=parent,
+            feature=id_of(build, before) if before and is_of_feature(last.navigation) else None,
             owner=before[-1].entity.name if parent is not None else None,
             everything=not before,
             reference=self._request.form is Form.REFERENCE,

@@ -14,6 +14,7 @@ from api.sensorthings.odata.build import Build, column, conjunction, follows, re
 from api.sensorthings.odata.conditions import Conditions
 from api.sensorthings.odata.counting import Counted, count
 from api.sensorthings.odata.errors import MalformedQueryError
+from api.sensorthings.odata.features import first_of_each, is_of_feature, used
 from api.sensorthings.odata.names import resolve, unknown
 from api.sensorthings.odata.paging import Key, behind, order, order_by, token
 from api.sensorthings.odata.selection import selected
@@ -35,13 +36,15 @@ class Collection:
     """A collection to compile. `scope` gives the conditions of its path for a row.
 
     `parent` is the Datastream's id where it is one Datastream's Observations, `owner` the name of the set that leads to it;
-    `everything`: a set without a path before it; `reference`: only links are wanted.
+    `feature` is the FeatureOfInterest's id where it is one's Observations. `everything`: a set without a path before it;
+    `reference`: only links are wanted.
     """
 
     entity: EntitySet
     scope: Scope
     options: Options
     parent: Composable | None = None
+    feature: Composable | None = None
     owner: str | None = None
     everything: bool = False
     reference: bool = False
@@ -240,7 +243,9 @@ class Pages:
         parent = own if target.day_column and navigation.join == Backward(column="datastream_id") else None
         options = expand.options
         owner = entity.name if parent is not None else None
-        parts = self.collection(Collection(entity=target, scope=scope, options=options, parent=parent, owner=owner), "$expand")
+        feature = own if is_of_feature(navigation) else None
+        collection = Collection(entity=target, scope=scope, options=options, parent=parent, feature=feature, owner=owner)
+        parts = self.collection(collection, "$expand")
         path = build.wire.related_link(entity, row, navigation)
 
         def within(items: Composable, count: Composable | None, link: Composable) -> Sequence[Composable]:
@@ -260,9 +265,16 @@ class Pages:
         skip = collection.options.skip
         """Give the query for the first rows in order; the count of them is part of the request's shape."""
         template = sql.SQL("SELECT {} FROM {} {} WHERE {} ORDER BY {} LIMIT {}{}")
+        source = self._build.rows(collection.entity)
+        if collection.feature is not None and self._build.as_of is None:
+            most = sql.Literal(fetched)
+            if skip is not None:
+                most = sql.SQL("{} + {}").format(most, self._build.slot(skip, _BIGINT))
+            source = first_of_each(collection.feature, source, inner, conditions, order_by(keys), most)
+            conditions = []
         return template.format(
             sql.SQL(", ").join(names),
-            self._build.rows(collection.entity),
+            source,
             sql.Identifier(inner),
             conjunction(conditions),
             order_by(keys),
@@ -277,9 +289,15 @@ class Pages:
         return [Conditions(self._build, collection.entity, alias, where).condition(condition)]
 
     def _count(self, collection: Collection, where: str) -> Composable:
-        of_datastreams = self._build.as_of is None and (collection.everything or collection.parent is not None)
+        now, feature = self._build.as_of is None, collection.feature
         counted = Counted(
-            entity=collection.entity, scope=collection.scope, condition=collection.options.filter, where=where, apart=of_datastreams
+            entity=collection.entity,
+            scope=collection.scope
+            if feature is None or not now
+            else lambda alias: [*collection.scope(alias), used(alias, feature)],
+            condition=collection.options.filter,
+            where=where,
+            apart=now and (collection.everything or collection.parent is not None),
         )
         return count(self._build, counted)
 

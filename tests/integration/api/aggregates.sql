@@ -9,3 +9,8 @@ SELECT o.datastream_id, span, bucket, flag, count(*), count(number), coalesce(su
        LATERAL (VALUES ('quarter_hour'::aggregate_span, quarter), ('hour', date_trunc('hour', quarter, 'UTC')),
                        ('day', date_trunc('day', quarter, t.timezone))) AS s (span, bucket)
  WHERE NOT deleted GROUP BY 1, 2, 3, 4;
+-- So too the FeaturesOfInterest of each Datastream; observedArea is the fixture's.
+ALTER TABLE datastream_feature DISABLE TRIGGER USER;
+INSERT INTO datastream_feature SELECT DISTINCT datastream_id, feature_id FROM observation WHERE NOT deleted AND feature_id IS NOT NULL
+    ON CONFLICT DO NOTHING;
+ALTER TABLE datastream_feature ENABLE TRIGGER USER;

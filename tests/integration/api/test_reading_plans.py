@@ -117,6 +117,34 @@ def test_the_latest_observations_are_those_of_the_summaries(many: Asking, url: s
     assert not OBSERVATIONS.search(plan), plan
 
 
+@pytest.mark.parametrize("generic", [False, True])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "FeaturesOfInterest(3)/Observations?$top=100",
+        "FeaturesOfInterest(3)/Observations?$top=10&$skip=5&$orderby=phenomenonTime desc",
+        "FeaturesOfInterest(3)/Observations?$top=0&$count=true",
+        "FeaturesOfInterest?$top=2&$expand=Observations($top=3)",
+    ],
+)
+def test_observations_of_a_feature_are_looked_for_in_its_datastreams_alone(many: Asking, url: str, *, generic: bool) -> None:
+    plan = many.plan(url, generic=generic)
+    assert "datastream_feature" in plan
+    assert re.search(r"observation_key", plan), plan
+    assert "observation_time" not in plan, plan
+    assert not WHOLE_TABLE.search(plan), plan
+
+
+def test_observations_of_a_feature_are_those_of_all_its_datastreams_in_order(many: Asking) -> None:
+    whole = many.json("Observations?$filter=FeatureOfInterest/id eq 3&$top=2000&$count=true")
+    assert whole["@iot.count"] == 1500
+    shown = many.json("FeaturesOfInterest(3)/Observations?$top=2000&$count=true")
+    assert (shown["value"], shown["@iot.count"]) == (whole["value"], 1500)
+    part = many.json("FeaturesOfInterest(3)/Observations?$top=20&$skip=30")
+    assert part["value"] == whole["value"][30:50]
+    assert many.follow(part["@iot.nextLink"])["value"] == whole["value"][50:70]
+
+
 def test_an_observation_is_found_by_its_id(many: Asking) -> None:
     own = many.values("Datastreams(7)/Observations?$top=1", "@iot.id")[0]
     for path in (f"Observations({own})", f"Observations({own})/Datastream", f"Observations({own})/result"):
