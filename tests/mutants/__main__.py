@@ -1,4 +1,4 @@
-"""Plants the classic mistakes, one at a time, in a copy of the tree: `make mutants [ARGS="--only clean-start"]`.
+"""Plants the classic mistakes, each alone in a copy of the tree, two at a time: `make mutants [ARGS="--only clean-start"]`.
 
 Each mutant must turn its tests red, and the copy without a mutant must be green. Exit code 1 otherwise.
 """
@@ -13,12 +13,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from mutations import MUTANTS, DoesNotApplyError, Mutant
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 240
+AT_ONCE = 2  # the tests of most wait for servers
 SERVERS = "embedded"  # tests that run on each set of servers run on this one: a mistake does not depend on it
 
 
@@ -35,18 +37,19 @@ def main() -> int:
         sys.stderr.write(f"no such mutant; known are {', '.join(mutant.name for mutant in MUTANTS)}\n")
         return 2
     with tempfile.TemporaryDirectory(prefix="grenzregion-mutants-") as folder:
-        tree = Path(folder) / "tree"
-        copy_tree(tree)
-        return judge(chosen, tree)
+        return judge(chosen, Path(folder))
 
 
-def judge(chosen: list[Mutant], tree: Path) -> int:
+def judge(chosen: list[Mutant], folder: Path) -> int:
     began = time.monotonic()
-    complaints = healthy(chosen, tree)
-    for mutant in chosen:
-        found = alive(mutant, tree)
-        say(f"{'ALIVE ' if found else 'killed'} {mutant.name}: {mutant.why}")
-        complaints += found
+    with ThreadPoolExecutor(AT_ONCE) as several:
+        whole = several.submit(healthy, chosen, folder / "whole")
+        judged = several.map(lambda mutant: alive(mutant, folder / mutant.name), chosen)
+        complaints: list[str] = []
+        for mutant, found in zip(chosen, judged, strict=True):
+            say(f"{'ALIVE ' if found else 'killed'} {mutant.name}: {mutant.why}")
+            complaints += found
+        complaints = whole.result() + complaints
     say("".join(f"\n{complaint}" for complaint in complaints))
     killed = sum(not any(complaint.startswith(f"{mutant.name}:") for complaint in complaints) for mutant in chosen)
     say(f"{killed} of {len(chosen)} mutants were killed, in {time.monotonic() - began:.0f} s")
@@ -55,22 +58,22 @@ def judge(chosen: list[Mutant], tree: Path) -> int:
 
 def healthy(chosen: list[Mutant], tree: Path) -> list[str]:
     """Run all tests without a mutant."""
+    copy_tree(tree)
     tests = sorted({test for mutant in chosen for test in mutant.tests})
     code, red, said = run(tree, tests)
     return [] if code == 0 else [f"without a mutant the tests are not green (exit code {code}): {', '.join(red) or said[-2000:]}"]
 
 
 def alive(mutant: Mutant, tree: Path) -> list[str]:
-    """Plant it, run its tests, take it out again; says what is wrong about it, nothing when it was killed."""
-    kept = {file: (tree / file).read_bytes() for file in mutant.files if (tree / file).exists()}
+    """Plant it and run its tests; says what is wrong about it, nothing when it was killed."""
+    copy_tree(tree)
     try:
         mutant.apply(tree)
         code, red, said = run(tree, list(mutant.tests))
     except DoesNotApplyError as error:
         return [str(error)]
     finally:
-        for file, content in kept.items():
-            (tree / file).write_bytes(content)
+        shutil.rmtree(tree)
     if code not in (0, 1):
         return [f"{mutant.name}: the tests did not run (exit code {code}): {said[-2000:]}"]
     green = [test for test in mutant.tests if test not in red]

@@ -14,7 +14,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from infra.servers.server import Server
 
 
-def wait_until(condition: Callable[[], object], what: str = "", timeout: float = 60.0) -> None:
+def wait_until(condition: Callable[[], object], what: str = "", timeout: float = 30.0) -> None:
     deadline = time.monotonic() + timeout
     while not condition():
         assert time.monotonic() < deadline, f"waited {timeout} s for {what or condition}"

@@ -19,7 +19,7 @@ from ingest_mqtt.raw_log import Record
 CONNACK_NEW, CONNACK_RESUMED = b"\x20\x03\x00\x00\x00", b"\x20\x03\x01\x00\x00"
 SUBACK = b"\x90\x07\x00\x01\x00\x01\x01\x01\x01"
 TOPIC = b"region/1/t/d/up/json"
-PATIENCE_S = 60.0
+PATIENCE_S = 20.0
 
 
 def message(mid: int, payload: bytes = b"{}", topic: bytes = TOPIC) -> bytes:
