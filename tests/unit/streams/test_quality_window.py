@@ -82,3 +82,13 @@ def test_a_verdict_depends_on_the_rows_within_its_reach_alone(segments: list[Any
     part = judge_window(window((rules, rows[first : last + 1]), wanted=wanted)).tolist()
     assert part[place - first] == verdicts[place]
     assert all(flags == 0 for flags, asked in zip(part, wanted, strict=True) if not asked)
+
+
+def test_rows_that_are_not_wanted_have_no_verdict_and_the_others_the_same() -> None:
+    rows = [(10.0 * place, value, True) for place, value in enumerate([0.0, 1.0, 9.0, 1.0, 1.0, 1.0, 5.0, 1.0, 2.0])]
+    whole = judge_window(window((RULES[0], rows))).tolist()
+    wanted = [place in (2, 6) for place in range(len(rows))]
+    part = judge_window(window((RULES[0], rows), wanted=wanted)).tolist()
+    assert part == [verdict if asked else 0 for verdict, asked in zip(whole, wanted, strict=True)]
+    assert part[2]
+    assert part[6]
