@@ -15,8 +15,15 @@ from fastapi import FastAPI
 from page_sample import fill
 from psycopg_pool import AsyncConnectionPool
 
+from api.access import Guard
 from api.page.routes import page_routes
+from api.planning.alerts import AlertSource, alerts_router
 from api.planning.routes import planning_router
+from streams.contract import alert_rules
+
+
+async def _nobody(_alert: int, _by: str, _note: str | None) -> bool:
+    return False
 
 
 def small_app(database: str) -> FastAPI:
@@ -33,6 +40,9 @@ def small_app(database: str) -> FastAPI:
 
     app = FastAPI(lifespan=lifespan)
     app.include_router(planning_router(lambda: pool[0]))
+    app.include_router(
+        alerts_router(AlertSource(guard=Guard(token=b"-"), reading=lambda: pool[0], acknowledge=_nobody, rules=alert_rules()))
+    )
     app.router.routes.extend(page_routes())
     return app
 

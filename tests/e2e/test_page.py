@@ -353,3 +353,39 @@ def test_the_map_is_drawn_and_a_station_on_it_opens(visit_map: Visit) -> None:
     expect(page.locator(".maplibregl-popup")).to_contain_text("Cycle traffic")
     page.locator("#map canvas").click(position=place)
     expect(page.locator("#panel-title")).to_have_text("Cykeltæller Sønderborg")
+
+
+ALERT = """
+    INSERT INTO alert (rule, rule_version, datastream, begins, state, level, highest, value)
+    VALUES ('stale_air', 1, %s, now() - interval '25 min', 'raised', 2, 2, 2350)
+"""
+
+
+def test_open_alerts_are_counted_and_listed_and_lead_to_their_station(visit: Visit, site: Site) -> None:
+    with psycopg.connect(site.database, autocommit=True) as connection:
+        try:
+            for stream in ("Schule Niebüll, Raum 12/co2", "Geheimer Sensor/co2"):
+                connection.execute(ALERT, (site.streams[stream],))
+            page = visit("?lang=de")
+            button = page.get_by_role("button", name="1 Meldung: 1 der Stufe 2", exact=True)
+            expect(button).to_have_attribute("aria-expanded", "false")
+            button.press("Enter")
+            expect(page.get_by_role("heading", name="Offene Meldungen")).to_be_focused()
+            row = page.locator(".alert-row")
+            expect(row).to_have_text(
+                re.compile("Schule Niebüll.*Verbrauchte Luft: hygienisch inakzeptabel.*2\\.350\\sppm.*begann vor 2")
+            )
+            page.get_by_role("button", name="Dansk").click()
+            expect(row).to_contain_text("Dårligt indeklima: uacceptabelt")
+            row.press("Enter")
+            expect(page.locator("#panel-title")).to_have_text("Schule Niebüll, Raum 12")
+            expect(page.locator(".alert-note")).to_contain_text("Dårligt indeklima: uacceptabelt")
+            connection.execute("UPDATE alert SET acknowledged_at = now(), acknowledged_by = 'somebody'")
+            expect(row).to_contain_text("✓ kvitteret", timeout=PATIENCE_MS)  # asked for every ten seconds
+            connection.execute("DELETE FROM alert")
+            expect(page.get_by_role("button", name="Ingen varsler")).to_be_visible(timeout=PATIENCE_MS)
+            expect(page.locator(".alert-note")).to_have_count(0)
+            page.get_by_role("heading", name="Åbne varsler").press("Escape")
+            expect(page.get_by_role("button", name="Ingen varsler")).to_be_focused()
+        finally:
+            connection.execute("DELETE FROM alert")

@@ -1,5 +1,6 @@
 // Wires the page: values from the source go to the list, the map and the panel; choices go back.
 
+import { AlertList } from "./alerts.js";
 import { make, setText } from "./dom.js";
 import { StationList } from "./list.js";
 import { canDraw, StationMap } from "./map.js";
@@ -23,7 +24,8 @@ let announced = 0; // when a new value of the open panel was read out last: not 
 let heard = "";
 
 const list = new StationList($("stations"), (id) => open(id));
-const panel = new Panel($("panel"), () => close());
+const alerts = new AlertList($("alerts-button"), $("alerts"), (id) => open(id), (id) => state.streams.get(id)?.stream);
+const panel = new Panel($("panel"), () => close(), (thing) => alerts.notes(thing));
 
 function visible() {
   const asked = state.search.trim().toLocaleLowerCase();
@@ -157,6 +159,14 @@ function takeIntoPanel(stream) {
   }
 }
 
+/** Open alerts as they are now; a new one is read out. */
+function takeAlerts(answer) {
+  const [worst] = alerts.take(answer);
+  map?.alarm(alerts.levels());
+  if (panel.station) panel.drawAlerts();
+  if (worst) setText($("announcer"), word("alerts.announce", { title: worst.title, name: nameOf(worst.thing) }));
+}
+
 function showConnection(connection) {
   state.connection = connection;
   $("pulse").dataset.state = connection;
@@ -173,6 +183,7 @@ async function chooseLanguage(code, keep) {
   showConnection(state.connection);
   drawThemes();
   if (state.loaded) drawStations();
+  alerts.draw();
   if (panel.station) panel.draw();
   map?.relabel();
   if (!$("map-notice").hidden) setText($("map-notice"), word("noMap"));
@@ -184,6 +195,7 @@ async function startMap() {
     map = await StationMap.create($("map"), (id) => open(id, { move: false }));
     map.relabel();
     map.show(visible());
+    map.alarm(alerts.levels());
     if (state.selected !== null) map.select(state.stations.get(state.selected));
     map.idle().then(() => document.documentElement.setAttribute("data-map", "ready"));
   } catch (error) {
@@ -197,8 +209,8 @@ async function startMap() {
 
 async function start() {
   await chooseLanguage(preferredLanguage(), false);
-  const source = new Source({ onStations: takeStations, onLatest: takeLatest, onState: showConnection });
-  for (const button of $("languages").querySelectorAll("button")) button.addEventListener("click", () => chooseLanguage(button.dataset.language, true));
+  const source = new Source({ onStations: takeStations, onLatest: takeLatest, onAlerts: takeAlerts, onState: showConnection });
+  for (const button of $("languages").querySelectorAll("button")) button.addEventListener("click", () => chooseLanguage(button.dataset.language, true).then(() => source.refreshAlerts()));
   $("retry").addEventListener("click", () => source.refresh());
   $("search").addEventListener("input", () => {
     state.search = $("search").value;

@@ -2,7 +2,7 @@
 
 import { make } from "./dom.js";
 import { ageMark, flagMark, hasReading, isStale, mainStream, valueText } from "./reading.js";
-import { flagPicture, THEMES, themeOf, themePicture } from "./signs.js";
+import { alertPicture, flagPicture, THEMES, themeOf, themePicture } from "./signs.js";
 import { TOWNS } from "./towns.js";
 import { nameOf, word } from "./words.js";
 
@@ -39,6 +39,7 @@ export class StationMap {
   #popup;
   #onOpen;
   #stations = [];
+  #levels = new Map();
   #ready = false;
   #selected = -1;
   #buttons;
@@ -86,7 +87,13 @@ export class StationMap {
   /** Show these stations; those without a place on the map are left out. */
   show(stations) {
     this.#stations = stations.filter(onMap);
-    if (this.#ready) this.#map.getSource("stations").setData(collection(this.#stations));
+    if (this.#ready) this.#map.getSource("stations").setData(collection(this.#stations, this.#levels));
+  }
+
+  /** Mark stations with open alerts: highest level by station. */
+  alarm(levels) {
+    this.#levels = levels;
+    this.show(this.#stations);
   }
 
   /** Ring the chosen station and bring it into view; null rings none. */
@@ -135,7 +142,7 @@ export class StationMap {
     await this.#pictures();
     const map = this.#map;
     map.addSource("chosen", { type: "geojson", data: collection([]) });
-    map.addSource("stations", { type: "geojson", data: collection(this.#stations), cluster: true, clusterRadius: 24, clusterMaxZoom: 13 });
+    map.addSource("stations", { type: "geojson", data: collection(this.#stations, this.#levels), cluster: true, clusterRadius: 24, clusterMaxZoom: 13, clusterProperties: { level: ["max", ["get", "level"]] } });
     for (const layer of stationLayers()) map.addLayer(layer);
     this.#ready = true;
     this.select(this.#stations.find((one) => one.id === this.#selected) ?? null);
@@ -178,6 +185,7 @@ export class StationMap {
     const { rim } = palette();
     const jobs = Object.keys(THEMES).map(async (theme) => [`theme-${theme}`, await themePicture(theme, rim)]);
     jobs.push(...[3, 4, 9].map(async (flag) => [`flag-${flag}`, await flagPicture(flag, rim)]));
+    jobs.push(...[1, 2, 3, 4].map(async (level) => [`alert-${level}`, await alertPicture(level, rim)]));
     for (const [name, image] of await Promise.all(jobs)) {
       if (this.#map.hasImage(name)) this.#map.updateImage(name, image);
       else this.#map.addImage(name, image, { pixelRatio: 3 });
@@ -192,11 +200,11 @@ export class StationMap {
   }
 }
 
-function collection(stations) {
-  return { type: "FeatureCollection", features: stations.map(feature) };
+function collection(stations, levels = new Map()) {
+  return { type: "FeatureCollection", features: stations.map((station) => feature(station, levels.get(station.id) ?? 0)) };
 }
 
-function feature(station) {
+function feature(station, level) {
   const stream = mainStream(station);
   const known = hasReading(stream);
   const worst = Math.max(0, ...station.datastreams.filter(hasReading).map((one) => one.flag));
@@ -206,6 +214,7 @@ function feature(station) {
     label: known ? valueText(stream) : "",
     badge: worst >= 3 ? `flag-${[3, 4, 9].includes(worst) ? worst : 4}` : "",
     pale: !known || isStale(stream),
+    level,
   };
   return { type: "Feature", id: station.id, properties, geometry: { type: "Point", coordinates: station.position } };
 }
@@ -249,5 +258,7 @@ function stationLayers() {
     { id: "chosen-ring", type: "circle", source: "chosen", paint: { "circle-radius": 17, "circle-color": colours.chosen, "circle-opacity": 0.16, "circle-stroke-color": colours.chosen, "circle-stroke-width": 2.5 } },
     { id: "chosen-icon", type: "symbol", source: "chosen", layout: { "icon-image": ["get", "icon"], "icon-size": size, "icon-allow-overlap": true } },
     { id: "badge", type: "symbol", source: "stations", filter: ["all", single, ["!=", ["get", "badge"], ""]], layout: { "icon-image": ["get", "badge"], "icon-size": 0.42, "icon-offset": [24, -24], "icon-allow-overlap": true, "icon-ignore-placement": true } },
+    // A bunch shows the highest level in it.
+    { id: "alarm", type: "symbol", source: "stations", filter: [">", ["get", "level"], 0], layout: { "icon-image": ["concat", "alert-", ["to-string", ["min", ["get", "level"], 4]]], "icon-size": 0.62, "icon-offset": [-17, -17], "icon-allow-overlap": true, "icon-ignore-placement": true } },
   ];
 }

@@ -16,6 +16,7 @@ const MOST_POINTS = 700; // with live values added; then the server thins again
 export class Panel {
   #root;
   #onClose;
+  #alertsOf;
   #station = null;
   #stream = null;
   #rows = new Map();
@@ -24,9 +25,11 @@ export class Panel {
   #ticket = 0;
   #redraw = 0;
 
-  constructor(root, onClose) {
+  /** `alertsOf(thing)` gives what there is to say of its open alerts, or null. */
+  constructor(root, onClose, alertsOf) {
     this.#root = root;
     this.#onClose = onClose;
+    this.#alertsOf = alertsOf;
     root.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.#onClose();
     });
@@ -77,9 +80,16 @@ export class Panel {
     const readings = make("section", { class: rows.length > MOST_ROOMY ? "readings many" : "readings", "aria-label": word("readings") }, rows.length ? rows : make("p", { class: "hint" }, word("noReading")));
     this.#root.replaceChildren(
       head,
-      make("div", { class: "panel-body" }, badge, readings, this.#chartBox(), deviceBox(station), this.#foot(station)),
+      make("div", { class: "panel-body" }, make("div", { class: "alerts-here" }), badge, readings, this.#chartBox(), deviceBox(station), this.#foot(station)),
     );
+    this.drawAlerts();
     this.#choose(this.#stream);
+  }
+
+  /** Show the station's open alerts as they are now. */
+  drawAlerts() {
+    const notes = this.#alertsOf(this.#station.id);
+    this.#root.querySelector(".alerts-here").replaceChildren(...(notes ? [notes] : []));
   }
 
   /** Take over a new latest value. */

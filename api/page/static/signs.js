@@ -80,6 +80,27 @@ export function flagPicture(flag, rim) {
   );
 }
 
+const ALERTS = { 1: ["#f0a71c", "#2a1b00"], 2: ["#c2410c", "#fff"], 3: ["#a81038", "#fff"], 4: ["#641d78", "#fff"] };
+const TRIANGLE = '<path d="M12 2.200c.8 0 1.500.4 1.900 1.100l8.700 15.200a2.100 2.100 0 0 1-1.900 3.200H3.300a2.100 2.100 0 0 1-1.900-3.200l8.700-15.200c.4-.7 1.100-1.100 1.900-1.100z"/>';
+
+function insideAlert(level) {
+  const [ground, line] = ALERTS[Math.min(level, 4)];
+  return `<g fill="${ground}">${TRIANGLE}</g><text x="12" y="18.900" text-anchor="middle" font-family="system-ui,sans-serif" font-size="12.500" font-weight="700" fill="${line}">${Number(level)}</text>`;
+}
+
+/** The sign of an alert's level: a triangle with its number; its word stands beside it. */
+export function alertSign(level) {
+  const svg = document.createElementNS(NS, "svg");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("class", "alert-sign");
+  svg.setAttribute("aria-hidden", "true");
+  svg.innerHTML = insideAlert(level);
+  return svg;
+}
+
+/** The same as a picture for the map. */
+export const alertPicture = (level, rim) => picture(`<g fill="none" stroke="${rim}" stroke-width="2.600" stroke-linejoin="round">${TRIANGLE}</g>${insideAlert(level)}`, "-1.5 -1.5 27 27");
+
 async function picture(content, box) {
   const image = new Image(96, 96);
   image.src = `data:image/svg+xml,${encodeURIComponent(`<svg xmlns="${NS}" width="96" height="96" viewBox="${box}">${content}</svg>`)}`;
