@@ -151,7 +151,9 @@ def create_app(settings: ApiSettings, *, store: OpenStore = open_store, taking: 
     app.include_router(planning_router(lambda: pools.reading))
     book = acknowledging(AlertBook(sinks_of(taking)), lambda: pools.writing)
     app.include_router(
-        alerts_router(AlertSource(guard=guard, reading=lambda: pools.reading, acknowledge=book, rules=alert_rules()))
+        alerts_router(
+            AlertSource(guard=guard, reading=lambda: pools.reading, acknowledge=book, rules=alert_rules(taking.alert_rules))
+        )
     )
     app.router.routes.extend(page_routes())
     app.openapi = partial(describe, app, public_url=public_url_of(settings))  # pyright: ignore[reportAttributeAccessIssue] -- FastAPI's documented way

@@ -38,7 +38,7 @@ class RuleWords:
             "level_name": level,
             "highest": row["highest"],
             "value": row["value"],
-            "unit": row["unit"],
+            "unit": _unit(rule, row["unit"]),
             "value_at": row["value_at"],
             "begins": row["begins"],
             "ends": row["ends"],
@@ -59,6 +59,13 @@ class RuleWords:
                 "property": row["property"],
             },
         }
+
+
+def _unit(rule: AlertRule | None, unit: str | None) -> str | None:
+    """Give the unit of an alert's value: a share of bad readings is a percentage, a rate goes by the hour."""
+    if rule is None or rule.kind not in {"quality", "rate"}:
+        return unit
+    return "%" if rule.kind == "quality" else f"{unit or ''}/h"
 
 
 def _acknowledged(row: Mapping[str, Any], *, sees_all: bool) -> dict[str, Any] | None:

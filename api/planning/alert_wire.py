@@ -78,7 +78,7 @@ class Alert(BaseModel):
     level_name: str = Field(description="in the language asked for; empty where the rule has it no more")
     highest: int
     value: float | None = Field(description="the utmost")
-    unit: str | None = Field(description="of value, symbol")
+    unit: str | None = Field(description="of value: the Datastream's symbol; % for a share of bad readings, by the hour for a rate")
     value_at: datetime | None
     begins: datetime
     ends: datetime | None = Field(description="null while it lasts")

@@ -108,7 +108,9 @@ class Text:
         return names.get(self._language) or name
 
     def _number(self, value: float) -> str:
-        return f"{value:.6g}".replace(".", self._words["decimal"]) + (f" {_line(self._message.unit)}" if self._message.unit else "")
+        kind = self._rule.kind if self._rule else ""
+        unit = {"quality": "%", "rate": f"{self._message.unit or ''}/h"}.get(kind, self._message.unit or "")
+        return f"{value:.6g}".replace(".", self._words["decimal"]) + (f" {_line(unit)}" if unit else "")
 
     def _time(self, time: datetime) -> str:
         try:
