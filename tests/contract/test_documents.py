@@ -14,10 +14,10 @@ from pydantic import SecretStr
 from api.metrics import Metrics
 from devices import topics
 from infra.settings import ApiSettings, BridgeSettings, NotifierSettings, Settings, WorkerSettings
-from ingest_mqtt.contract import RAW_TOPIC, STORED_TOPIC
+from ingest_mqtt.contract import ALERTS_TOPIC, RAW_TOPIC, STORED_TOPIC
 from ingest_mqtt.metrics import Figures as BridgeFigures
 from ingest_mqtt.metrics import FiguresCollector
-from ingest_mqtt.rights import heartbeat_topic
+from ingest_mqtt.rights import ALERT_FILTER, heartbeat_topic
 from streams.health import Figures as WorkerFigures
 
 ROOT = Path(__file__).parents[2]
@@ -98,7 +98,8 @@ def test_every_topic_has_its_line() -> None:
     ups = {f"region/1/{{tenant}}/{{device}}/up/{format_}" for format_ in topics.FORMATS}
     others = {topics.receipt_topic("t", "d"), topics.status_topic("t", "d"), heartbeat_topic("c")}
     named = {topic.replace("/t/", "/{tenant}/").replace("/d/", "/{device}/").replace("/c/", "/{client id}/") for topic in others}
-    assert documented == ups | named | {RAW_TOPIC, STORED_TOPIC, topics.SUBSCRIPTIONS_TOPIC}
+    alerts = ALERT_FILTER.replace("+", "{tenant}", 1).replace("+", "{device}", 1)
+    assert documented == ups | named | {alerts, ALERTS_TOPIC, RAW_TOPIC, STORED_TOPIC, topics.SUBSCRIPTIONS_TOPIC}
 
 
 def test_links_lead_somewhere() -> None:
