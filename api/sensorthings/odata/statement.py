@@ -9,7 +9,7 @@ from psycopg import sql
 from psycopg.abc import AdaptContext
 from psycopg.sql import Composable
 
-from api.sensorthings.wire.text import Brief, Ending, Marks, Spelled, Words
+from api.sensorthings.wire.text import Brief, Marks, Spelled, Words
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SEQUENCE_BITS = 37  # an Observation's id is day · 2^37 + sequence (infra/migrations/0002)
@@ -55,7 +55,7 @@ def rendered(query: Composable) -> tuple[bytes, tuple[Source, ...], tuple[tuple[
     return _rendered(query, numbers, marks, brief=False), tuple(numbers), marks.all()
 
 
-def _rendered(part: Composable, numbers: dict[Source, int], marks: Marks, *, brief: bool) -> bytes:  # noqa: PLR0911 - one line for each kind
+def _rendered(part: Composable, numbers: dict[Source, int], marks: Marks, *, brief: bool) -> bytes:
     match part:
         case Parameter(source=source):
             return b"$%d" % numbers.setdefault(source, len(numbers) + 1)
@@ -65,8 +65,6 @@ def _rendered(part: Composable, numbers: dict[Source, int], marks: Marks, *, bri
             return _rendered(text, numbers, marks, brief=True)
         case Spelled(text=text):
             return _rendered(text, numbers, marks, brief=False)
-        case Ending() if brief:
-            return _rendered(marks.ending(part), numbers, marks, brief=True)
         case Words() if brief:
             return marks.words(part).as_bytes()
         case _:

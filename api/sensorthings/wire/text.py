@@ -15,10 +15,9 @@ from psycopg.abc import AdaptContext
 from psycopg.sql import Composable
 
 _FEW = 3
-_LONG = 8  # characters of a constant that is worth a mark
+_LONG = 20  # characters of a constant that is worth a mark: to put it back takes a pass over the page
 _CODES = bytes([*range(1, 9), 11, 12, *range(14, 30)])  # not what JSON has between its values
 SEPARATOR = b"\x1e"
-_ENDING = b"\x1f"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +29,6 @@ class Words(sql.Composable):
     def as_bytes(self, context: AdaptContext | None = None) -> bytes:
         """Give it as a literal."""
         return sql.Literal(self.text).as_bytes(context)
-
-
-@dataclass(frozen=True, slots=True)
-class Ending(sql.Composable):
-    """A text whose `end` is to be another one. There is one such pair of ends."""
-
-    text: Composable
-    end: str
-    instead: str
-
-    def as_bytes(self, context: AdaptContext | None = None) -> bytes:
-        """Give it in SQL."""
-        return sql.SQL("replace({}, {}, {})").format(self.text, self.end, self.instead).as_bytes(context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +58,6 @@ class Marks:
 
     def __init__(self) -> None:
         self._codes: dict[str, bytes] = {}
-        self._endings: tuple[tuple[bytes, bytes], ...] = ()
 
     def words(self, words: Words) -> Composable:
         """Give what stands for a constant: itself where it is short or there are no marks left."""
@@ -82,14 +67,11 @@ class Marks:
             self._codes[words.text] = _CODES[len(self._codes) :][:1]
         return sql.Literal(self._codes[words.text].decode())
 
-    def ending(self, ending: Ending) -> Composable:
-        """Give a text whose end is to be put right."""
-        self._endings = ((ending.end.encode() + _ENDING, ending.instead.encode()), (_ENDING, b""))
-        return sql.SQL("({} || {})").format(ending.text, sql.Literal(_ENDING.decode()))
-
     def all(self) -> tuple[tuple[bytes, bytes], ...]:
         """Give what is to be replaced by what, in this order."""
-        return (*self._endings, (SEPARATOR, b","), *((code, words.encode()) for words, code in self._codes.items()))
+        # The longest last: until then each pass copies less.
+        codes = sorted(((code, words.encode()) for words, code in self._codes.items()), key=lambda pair: len(pair[1]))
+        return ((SEPARATOR, b","), *codes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from api.sensorthings.entities.model import EntitySet, Forward, Kind, Navigation
 from api.sensorthings.entities.schema import target_of
 from api.sensorthings.wire.model import Expanded, Row, Selection
 from api.sensorthings.wire.quality import FLAG_TEXT, verdict
-from api.sensorthings.wire.text import Ending, Spelled, Text, or_nothing, text, total
+from api.sensorthings.wire.text import Spelled, Text, or_nothing, text, total
 
 PREFIX = "/v1.1"
 # Shown as null where there is none (18-088, 8.2.7); any other property is left out.
@@ -21,7 +21,7 @@ _SHOWN_AS_NULL = frozenset({"resultTime", "result"})
 # The session's time zone is UTC and its date style ISO: 2026-11-22 10:15:00.5+00 has only the digits that are needed.
 _TIME = sql.SQL("replace(left({}::text, -3), ' ', 'T') || 'Z'")
 # As JSON it is 2026-11-22T10:15:00.5+00:00, which needs one step less.
-_JSON_TIME = sql.SQL("to_json({})::text")
+_JSON_TIME = sql.SQL("replace(to_json({})::text, '+00:00', 'Z')")
 _STRING = sql.SQL("to_json({})::text")
 # NaN and the infinities are not JSON; the store refuses them, but one must not spoil a page.
 _NUMBER = sql.SQL("CASE WHEN {0} > '-Infinity' AND {0} < 'Infinity' THEN {0}::text END")
@@ -150,10 +150,10 @@ class WireV11:
             case Kind.STRING:
                 return _STRING.format(columns[0])
             case Kind.INSTANT:
-                return _json_time(columns[0])
+                return _JSON_TIME.format(columns[0])
             case Kind.INTERVAL:
                 whole = text('"', self.plain(found, columns), '"').compose()
-                return sql.SQL("CASE WHEN {} IS NULL THEN {} ELSE {} END").format(columns[1], _json_time(columns[0]), whole)
+                return sql.SQL("CASE WHEN {} IS NULL THEN {} ELSE {} END").format(columns[1], _JSON_TIME.format(columns[0]), whole)
             case Kind.RESULT:
                 return _RESULT.format(number=_NUMBER.format(columns[0]), other=columns[1])
             case Kind.QUALITY:
@@ -252,10 +252,6 @@ def _nested(tree: Mapping[str, Any]) -> Text:
         for name, value in tree.items()
     ]
     return total(members)
-
-
-def _json_time(instant: Composable) -> Composable:
-    return Ending(_JSON_TIME.format(instant), '+00:00"', 'Z"')
 
 
 def _always(found: Property) -> bool:
