@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
 import msgspec
 import psycopg
@@ -98,15 +99,16 @@ class AlertStore:
 
     def _remember(self, sites: Sequence[TupleRow]) -> None:
         for number, observed, unit, timezone, own, thing, tenant, _ in sites:
-            site = Site(datastream=number, observed=observed, unit=unit, timezone=timezone, own=own, thing=thing)
+            properties = [cast("dict[str, Any]", each) if isinstance(each, dict) else {} for each in (own, thing)]
+            site = Site(datastream=number, observed=observed, unit=unit, timezone=timezone, own=properties[0], thing=properties[1])
             watches, gaps = watches_of(site, self._rules)
             self._known[number] = Watched(watches=watches, gaps=gaps, mark=fingerprint(watches, gaps), tenant=tenant)
 
     async def _evaluate(self, connection: Connection, touched: dict[int, Touched], now: int) -> Counter[str]:
         if not touched:
             return Counter()
-        ids = sorted(touched)
-        await connection.execute(query("lock_datastreams"), {"ids": ids})  # so that none is deleted meanwhile
+        # So that none is deleted meanwhile; those that are gone already are nobody's.
+        ids = [row[0] for row in await _all(connection, "lock_datastreams", {"ids": sorted(touched)})]
         if unknown := [number for number in ids if number not in self._known]:
             self._remember(await _all(connection, "alert_sites", {"ids": unknown}))
         standings = {row[0]: row[1:] for row in await _all(connection, "alert_standings", {"ids": ids}) if row[0] in self._known}

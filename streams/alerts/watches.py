@@ -17,6 +17,7 @@ from streams.rows import microseconds
 
 SECOND_US = 1_000_000
 MINUTE_US = 60 * SECOND_US
+SHORTEST_S, LONGEST_S = 0.001, 366 * 86_400.0
 DAY_S = {"quarter_hour": 900.0, "hour": 3_600.0, "day": 86_400.0, "year": 365 * 86_400.0}
 
 
@@ -134,11 +135,11 @@ def _watch(site: Site, rule: Rule) -> Watch:
     match rule:
         case Quality():
             limit: dict[str, Any] = {"raises": tuple(raises), "clears": tuple(clears)}
-            return Watch(**common, **limit, span=rule.span, timezone=site.timezone, least=float(rule.least))
+            return Watch(**common, **limit, span=rule.span, timezone=site.zone.key, least=float(rule.least))
         case Mean():
             limit = _in_unit(site, rule, raises, clears)
             least = rule.coverage * DAY_S[rule.span] / _interval_s(site) if rule.coverage else 0.0
-            local = site.timezone if rule.span in {"day", "year"} or rule.allowed is not None else ""
+            local = site.zone.key if rule.span in {"day", "year"} or rule.allowed is not None else ""
             return Watch(**common, **limit, span=rule.span, timezone=local, least=least, allowed=rule.allowed)
         case Rate():
             return Watch(**common, **_in_unit(site, rule, raises, clears), span="quarter_hour", over=rule.over_min * MINUTE_US)
@@ -164,7 +165,10 @@ def _in_unit(
         value = float(zero + sign * Decimal(repr(limit)))
         return sign * (value * conversion.factor if isinstance(rule, Rate) else conversion.convert(value))
 
-    return {"raises": tuple(map(turned, raises)), "clears": tuple(map(turned, clears))}
+    try:
+        return {"raises": tuple(map(turned, raises)), "clears": tuple(map(turned, clears))}
+    except UnitError as error:  # a zero beyond all numbers
+        raise _MissingError(f"unit {rule.unit}: {error.detail}") from None
 
 
 def _reference(site: Site, rule: Threshold) -> tuple[Decimal, int | None]:
@@ -183,7 +187,8 @@ def _reference(site: Site, rule: Threshold) -> tuple[Decimal, int | None]:
 
 def _interval_s(site: Site) -> float:
     interval = site.own.get("interval_s")
-    if isinstance(interval, bool) or not isinstance(interval, int | float) or not interval > 0:
+    # Entities are written by anyone; bounds as in the boards' views.
+    if isinstance(interval, bool) or not isinstance(interval, int | float) or not SHORTEST_S <= interval <= LONGEST_S:
         raise _MissingError("interval_s")
     return float(interval)
 
