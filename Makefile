@@ -10,7 +10,7 @@ help:
 	@echo 'make bench    measure the whole road on these servers'
 	@echo 'make bench-api    measure the SensorThings API; ARGS="--quick" in a minute, ARGS="--compare" with ten times the rows'
 	@echo 'make faults   kill, freeze, cut and poison the platform, and prove that no reading is lost; ARGS="--help" shows its options'
-	@echo 'make mutants  plant the classic mistakes one by one, and prove that the tests notice each'
+	@echo 'make mutants  plant the classic mistakes, each alone, and prove that the tests notice each'
 	@echo 'make conformance  run the test suite of OGC against a fresh platform'
 	@echo 'make clean    remove what make and the tools made; data (var/) and servers/ stay'
 
