@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import select
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from infra.settings import ApiSettings
 from streams.contract import READER_ROLE
 
 Pool = SharedPool
+PoolGetter = Callable[[], Pool]
 
 _WRITE_TIMEOUT_MS = 30_000
 _WAIT_S = 3.0

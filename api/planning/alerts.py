@@ -12,12 +12,10 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Header, HTTPException, Path, Query, Request, Response
-from psycopg import AsyncConnection
 from psycopg.rows import dict_row
-from psycopg_pool import AsyncConnectionPool
 
 from api.access import Guard
-from api.database import statement
+from api.database import PoolGetter, statement
 from api.errors import UnknownEntityError
 from api.etag import etag_of, matches
 from api.planning.alert_rules import RuleWords, asked_of, rules_answer
@@ -25,7 +23,6 @@ from api.planning.alert_wire import Acknowledgement, AlertRules, Alerts, State, 
 from api.planning.times import aware
 from streams.contract import AlertBook, AlertRule, UnknownAlertError
 
-PoolGetter = Callable[[], AsyncConnectionPool[AsyncConnection[Any]]]
 Acknowledge = Callable[[int, str, str | None], Awaitable[bool]]
 
 MOST = 1_000

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
-from psycopg import AsyncConnection
-from psycopg_pool import AsyncConnectionPool
 
-from api.database import statement
-
-PoolGetter = Callable[[], AsyncConnectionPool[AsyncConnection[Any]]]
+from api.database import PoolGetter, statement
 
 MOST = 1_000
 LARGEST_ID = 2**53 - 1

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, HTTPException, Query, Response
-from psycopg import AsyncConnection
-from psycopg_pool import AsyncConnectionPool
 
+from api.database import PoolGetter
 from api.planning.figures import FLAGS, Asked, UnfitFigureError, UnknownPublicDatastreamError, figures
 from api.planning.sql import REVISIONS
 from api.planning.times import aware
 from api.planning.wire import FigureName, Figures, Revisions, Span
-
-PoolGetter = Callable[[], AsyncConnectionPool[AsyncConnection[Any]]]
 
 LARGEST_ID = 2**53 - 1
 MOST_REVISED = 1_000

@@ -7,16 +7,13 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, HTTPException, Query, Response
-from psycopg import AsyncConnection
-from psycopg_pool import AsyncConnectionPool
 
+from api.database import PoolGetter
 from api.planning.devices import planning_devices_router
 from api.planning.figure_routes import figures_router
 from api.planning.live import Change, LiveHub, LiveResponse
 from api.planning.sql import CHANGES, SERIES, STATIONS
 from api.planning.times import aware
-
-PoolGetter = Callable[[], AsyncConnectionPool[AsyncConnection[Any]]]
 
 MOST_POINTS = 400
 LONGEST_HOURS = 168.0
