@@ -41,6 +41,16 @@ def test_reading_starts_at_a_number_and_stops_at_a_limit(path):
     box.close()
 
 
+def test_the_log_beside_an_outbox_stays_small_however_much_goes_through(path):
+    box = Outbox(path)
+    line = box.line("default", "a")
+    for _ in range(400):
+        box.put([message(b"x" * 200)])
+        box.delete(line, line.next - 1)
+    assert path.with_name("out.db-wal").stat().st_size < 700_000
+    box.close()
+
+
 @pytest.mark.parametrize("limit", [{"max_messages": 3}, {"max_bytes": 3}])
 def test_a_full_outbox_refuses_and_keeps_what_it_has(path, limit):
     box = Outbox(path, **limit)
