@@ -48,6 +48,8 @@ SETTINGS: dict[str, str] = {
 # glibc gives freed memory back at once and pays page faults for it at the next large answer: a fourth of the CPU of an answer of
 # half a megabyte. So each connection keeps up to 32 MB that it once needed.
 _MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(32 << 20), "MALLOC_MMAP_THRESHOLD_": str(8 << 20)}
+# What PostgreSQL says while a killed postmaster's children are still ending, or nobody has fetched its exit code.
+_STILL_ENDING = ("pre-existing shared memory block", 'lock file "postmaster.pid" already exists')
 _ENVIRONMENT = {"LC_ALL": "C", "TZ": "UTC"}
 _INITDB_OPTIONS = [
     f"--username={OWNER}",
@@ -127,8 +129,8 @@ class Postgres(Server):
     def answers(self) -> bool:
         """Ask, and make the platform's database at the first answer."""
         if not postgres_answers(self.url("postgres")):
-            if self.pid is None and any("pre-existing shared memory block" in line for line in self.log_tail()):
-                self.start()  # children of a killed postmaster are still ending
+            if self.pid is None and any(said in line for line in self.log_tail() for said in _STILL_ENDING):
+                self.start()
             return False
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             known = connection.execute("SELECT FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone()

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 
 import psutil
@@ -80,6 +81,27 @@ def test_pid_file_of_a_stranger_is_no_obstacle_and_the_stranger_lives(tmp_path: 
         finally:
             server.stop()
             stranger.kill()
+
+
+def test_a_killed_postmaster_whose_exit_code_nobody_has_fetched_yet_is_waited_for(tmp_path: Path) -> None:
+    server = EmbeddedPostgres(data_dir=tmp_path, port=0)
+    user = unprivileged_user()
+    try:
+        up(server)
+        server.stop()
+        with subprocess.Popen(["true"], user=None if user is None else user.uid) as killed:
+            os.waitid(os.P_PID, killed.pid, os.WEXITED | os.WNOWAIT)
+            lock = server.folder / "data" / "postmaster.pid"
+            lock.write_text(f"{killed.pid}\n")
+            server.hand_over(lock)
+            fetching = threading.Timer(1.0, killed.wait)
+            fetching.start()
+            up(server)
+            fetching.join()
+        with psycopg.connect(server.url()) as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+    finally:
+        server.stop()
 
 
 @pytest.mark.parametrize("text", ["", "no number\n", "999999999\n"])
