@@ -62,15 +62,16 @@ class AlertStore:
         self._sinks = sinks
         self._grace = grace
         self._known: dict[int, Watched] = {}
+        self._forget = False
 
     def registry_changed(self) -> None:
-        """Forget what is known of Datastreams."""
-        self._known.clear()
+        """Forget what is known of Datastreams, before the next turn: one that is under way goes on with what it read."""
+        self._forget = True
 
     async def work_off(self, connection: Connection) -> Done:
         """Evaluate what was queued and what fell silent, in one transaction; nothing while another watcher is at it."""
         async with connection.transaction():
-            now = await _turn(connection)
+            now = await self._begin(connection)
             if now is None:
                 return Done()
             rows = await _all(connection, "alert_take", {"most": MOST_TAKEN, "grace": self._grace})
@@ -88,7 +89,7 @@ class AlertStore:
     async def sweep(self, connection: Connection) -> int:
         """Evaluate Datastreams whose rules changed, also those that send nothing; gives how many, at most `MOST_DATASTREAMS`."""
         async with connection.transaction():
-            now = await _turn(connection)
+            now = await self._begin(connection)
             if now is None:
                 return 0
             found = await _all(connection, "alert_sites", {"ids": None})
@@ -96,6 +97,14 @@ class AlertStore:
             stale = [row[0] for row in found if row[7] != self._known[row[0]].mark][:MOST_DATASTREAMS]
             await self._evaluate(connection, {number: Touched(low=now, high=None, cause="rule") for number in stale}, now)
             return len(stale)
+
+    async def _begin(self, connection: Connection) -> int | None:
+        """Take this watcher's turn; gives the time in microseconds, None where another one has it."""
+        if self._forget:
+            self._forget = False
+            self._known.clear()
+        row = await (await connection.execute(query("alert_turn"))).fetchone()
+        return row[1] if row is not None and row[0] else None
 
     def _remember(self, sites: Sequence[TupleRow]) -> None:
         for number, observed, unit, timezone, own, thing, tenant, _ in sites:
@@ -176,12 +185,6 @@ class AlertStore:
 def _is_early_enough(due: int | None, then: int | None, now: int) -> bool:
     """Whether the noted time, at which silence is looked for, need not be moved."""
     return due == then or (due is not None and then is not None and now < due <= then)
-
-
-async def _turn(connection: Connection) -> int | None:
-    """Take this watcher's turn; gives the time in microseconds, None where another one has it."""
-    row = await (await connection.execute(query("alert_turn"))).fetchone()
-    return row[1] if row is not None and row[0] else None
 
 
 async def _all(connection: Connection, name: str, parameters: dict[str, object]) -> list[TupleRow]:

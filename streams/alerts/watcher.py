@@ -20,6 +20,7 @@ REST = 3.0  # so many times as long as a turn took is waited: storing readings g
 LONGEST_REST_S = 10.0
 SWEEP_S = 30.0  # between looks for Datastreams whose rules changed
 RETRY_S = 2.0
+BUG_S = 30.0
 
 
 class Overview(msgspec.Struct, kw_only=True):
@@ -64,6 +65,10 @@ class AlertWatcher:
                 self._sweep = True
                 log.warning("alerts wait: %s", error)
                 await asyncio.sleep(RETRY_S)
+            except Exception:  # a bug: tasks that die end the worker, and readings are stored whatever becomes of alerts
+                self._sweep = True
+                log.exception("alerts wait for %.0f s: a turn failed and was taken back", BUG_S)
+                await asyncio.sleep(BUG_S)
 
     async def _look(self, connection: Connection, done: Done) -> None:
         row = await (await connection.execute(query("alert_figures"))).fetchone()

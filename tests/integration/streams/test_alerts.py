@@ -13,12 +13,14 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from streams import changes
+from streams.alerts import asking
 from streams.alerts.book import AlertBook
 from streams.alerts.messages import Addressed
 from streams.alerts.publish import AlertPublisher, UnconfirmedError
 from streams.alerts.rules import Rule
 from streams.alerts.sinks import Sinks
 from streams.alerts.store import AlertStore
+from streams.alerts.watcher import AlertWatcher
 from streams.registry import channels_by_id
 from streams.sessions import open_pool
 from streams.store import StoreLimits
@@ -81,6 +83,45 @@ async def test_an_event_is_raised_once_grows_and_is_cleared_below_its_hysteresis
     ]  # fmt: skip
     assert await road.rows("SELECT sink, count(*) FROM alert_outbox GROUP BY sink ORDER BY sink") == [("kafka", 4), ("mqtt", 4)]
     assert await look(road, store) == 4
+
+
+async def test_a_registry_that_changes_within_a_turn_is_read_before_the_next(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, evaluate = alerts(HOT), asking.evaluate
+
+    async def evaluate_meanwhile(*given: Any) -> Any:
+        store.registry_changed()
+        return await evaluate(*given)
+
+    monkeypatch.setattr(asking, "evaluate", evaluate_meanwhile)
+    for minute, value in enumerate([31, 20]):
+        await road.run(message(reading(minute, value), seq=minute))
+        await look(road, store)
+    assert await kinds(road) == ["raised", "cleared"]
+
+
+async def test_a_bug_in_a_turn_costs_that_turn_and_not_the_worker(
+    road: Road, database_on_each: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns: list[int] = []
+    done, work_off = asyncio.Event(), AlertStore.work_off
+
+    async def work_off_badly(self: AlertStore, connection: Any) -> Any:
+        turns.append(1)
+        if len(turns) == 1:
+            raise KeyError(1)
+        found = await work_off(self, connection)
+        done.set()
+        return found
+
+    monkeypatch.setattr(AlertStore, "work_off", work_off_badly)
+    monkeypatch.setattr("streams.alerts.watcher.BUG_S", 0.01)
+    await road.run(message(reading(0, 31), seq=0))
+    async with open_pool(database_on_each, 1, "test") as pool:
+        watching = asyncio.create_task(AlertWatcher(pool, alerts(HOT)).run())
+        await asyncio.wait_for(done.wait(), 60)
+        watching.cancel()
+        await asyncio.wait([watching])
+    assert await kinds(road) == ["raised"]
 
 
 async def test_alerts_end_equal_whatever_the_order_and_the_portions(road: Road) -> None:
