@@ -106,7 +106,7 @@ async def _read_values(connection: Connection, asks: Sequence[Ask]) -> None:
         if times is not None:
             values = np.array(worst, dtype=np.float64) * each.watch.sign
             each.events = events(each.watch, np.array(times, dtype=np.int64), values)
-        await _breathe(place)
+        await breathe(place)
 
 
 async def _read_times(connection: Connection, asks: Sequence[Ask], now: int) -> None:
@@ -119,7 +119,7 @@ async def _read_times(connection: Connection, asks: Sequence[Ask], now: int) -> 
             each.events = silences(each.watch, np.array(times, dtype=np.int64), now if each.to_end else None)
             if not (each.events and each.events[-1].ends is None):
                 each.due = times[-1] + each.watch.silence
-        await _breathe(place)
+        await breathe(place)
 
 
 async def _read_buckets(connection: Connection, asks: Sequence[Ask]) -> None:
@@ -143,10 +143,11 @@ async def _read_buckets(connection: Connection, asks: Sequence[Ask]) -> None:
         found[key].append(Bucket(*row))
     for place, (each, buckets, low) in enumerate(zip(asks, found, lows, strict=True)):
         each.events = bucket_events(each.watch, buckets, low)
-        await _breathe(place)
+        await breathe(place)
 
 
-async def _breathe(place: int) -> None:
+async def breathe(place: int) -> None:
+    """Let the worker's other tasks go on now and then."""
     if place % _BREATH == _BREATH - 1:
         await asyncio.sleep(0)
 

@@ -93,7 +93,7 @@ class AlertStore:
             if now is None:
                 return 0
             found = await _all(connection, "alert_sites", {"ids": None})
-            self._remember(found)
+            await self._remember(found)
             stale = [row[0] for row in found if row[7] != self._known[row[0]].mark][:MOST_DATASTREAMS]
             await self._evaluate(connection, {number: Touched(low=now, high=None, cause="rule") for number in stale}, now)
             return len(stale)
@@ -106,8 +106,9 @@ class AlertStore:
         row = await (await connection.execute(query("alert_turn"))).fetchone()
         return row[1] if row is not None and row[0] else None
 
-    def _remember(self, sites: Sequence[TupleRow]) -> None:
-        for number, observed, unit, timezone, own, thing, tenant, _ in sites:
+    async def _remember(self, sites: Sequence[TupleRow]) -> None:
+        for place, (number, observed, unit, timezone, own, thing, tenant, _) in enumerate(sites):
+            await asking.breathe(place)
             properties = [cast("dict[str, Any]", each) if isinstance(each, dict) else {} for each in (own, thing)]
             site = Site(datastream=number, observed=observed, unit=unit, timezone=timezone, own=properties[0], thing=properties[1])
             watches, gaps = watches_of(site, self._rules)
@@ -119,7 +120,7 @@ class AlertStore:
         # So that none is deleted meanwhile; those that are gone already are nobody's.
         ids = [row[0] for row in await _all(connection, "lock_datastreams", {"ids": sorted(touched)})]
         if unknown := [number for number in ids if number not in self._known]:
-            self._remember(await _all(connection, "alert_sites", {"ids": unknown}))
+            await self._remember(await _all(connection, "alert_sites", {"ids": unknown}))
         standings = {row[0]: row[1:] for row in await _all(connection, "alert_standings", {"ids": ids}) if row[0] in self._known}
         anew = sorted(number for number, row in standings.items() if row[1] != self._known[number].mark)
         await self._widen(connection, touched, {number: standings[number][1] is not None for number in anew}, now)
