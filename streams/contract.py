@@ -5,6 +5,7 @@
 """
 
 from streams.alerts.book import AlertBook, UnknownAlertError
+from streams.alerts.mail_text import names_of
 from streams.alerts.rules import AlertRule, Level, RuleError, alert_rules
 from streams.alerts.sinks import Sinks, SinksError, sinks_of
 from streams.changes import UnfitResultError, UnknownObservationError, Values, delete_of_feature, lock_thing, recompute_days
@@ -69,6 +70,7 @@ __all__ = [
     "limits_of",
     "lock_thing",
     "mean_of",
+    "names_of",
     "recompute_days",
     "sinks_of",
 ]

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from api.sensorthings.languages import LANGUAGES, preferred
-from streams.contract import AlertRule
+from api.sensorthings.languages import preferred
+from streams.contract import AlertRule, names_of
 
 
 class RuleWords:
@@ -38,7 +38,7 @@ class RuleWords:
             "level_name": level,
             "highest": row["highest"],
             "value": row["value"],
-            "unit": _unit(rule, row["unit"]),
+            "unit": rule.value_unit(row["unit"]) if rule else row["unit"],
             "value_at": row["value_at"],
             "begins": row["begins"],
             "ends": row["ends"],
@@ -47,7 +47,7 @@ class RuleWords:
             "thing": {
                 "id": row["thing_id"],
                 "name": row["thing"],
-                "names": _names(row["thing_names"]),
+                "names": names_of(row["thing_names"]),
                 "tenant": row["tenant"],
                 "device": row["device"],
                 "timezone": row["timezone"],
@@ -55,17 +55,10 @@ class RuleWords:
             "datastream": {
                 "id": row["datastream_id"],
                 "name": row["datastream"],
-                "names": _names(row["names"]),
+                "names": names_of(row["names"]),
                 "property": row["property"],
             },
         }
-
-
-def _unit(rule: AlertRule | None, unit: str | None) -> str | None:
-    """Give the unit of an alert's value: a share of bad readings is a percentage, a rate goes by the hour."""
-    if rule is None or rule.kind not in {"quality", "rate"}:
-        return unit
-    return "%" if rule.kind == "quality" else f"{unit or ''}/h"
 
 
 def _acknowledged(row: Mapping[str, Any], *, sees_all: bool) -> dict[str, Any] | None:
@@ -73,13 +66,6 @@ def _acknowledged(row: Mapping[str, Any], *, sees_all: bool) -> dict[str, Any] |
         return None
     who = {"by": row["acknowledged_by"], "note": row["note"]} if sees_all else {"by": None, "note": None}
     return {"at": row["acknowledged_at"], **who}
-
-
-def _names(value: Any) -> dict[str, str]:
-    """Give the names by language; a client may have written anything there."""
-    if not isinstance(value, Mapping):
-        return {}
-    return {language: value[language] for language in LANGUAGES if isinstance(value.get(language), str)}  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
 
 
 def asked_of(rules: Sequence[AlertRule]) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import msgspec
 import numpy as np
-import psycopg
 from psycopg.rows import TupleRow
 
 from streams.alerts.buckets import Bucket, bucket_events, is_same, needed, reach
@@ -16,8 +15,7 @@ from streams.alerts.plan import Alert
 from streams.alerts.transitions import Cause
 from streams.alerts.watches import Watch
 from streams.queries import query
-
-Connection = psycopg.AsyncConnection[TupleRow]
+from streams.sessions import Connection
 
 _QUARTER_US = 900_000_000
 _BREATH = 50  # evaluations at a stretch: the worker's other tasks must not wait for all of them

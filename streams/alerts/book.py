@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import psycopg
-from psycopg.rows import TupleRow
-
 from streams.alerts.sinks import Sinks
 from streams.alerts.transitions import Told, Transition, tell
 from streams.queries import query
-
-Connection = psycopg.AsyncConnection[TupleRow]
+from streams.sessions import Connection
 
 
 class UnknownAlertError(LookupError):

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import psycopg
-from psycopg.rows import TupleRow, dict_row
+from psycopg.rows import dict_row
 
 from streams.queries import query
-
-Connection = psycopg.AsyncConnection[TupleRow]
+from streams.sessions import Connection
 
 
 async def find_alerts(connection: Connection, state: str, rule: str | None, level: int, most: int) -> list[dict[str, Any]]:

@@ -108,8 +108,7 @@ class Text:
         return names.get(self._language) or name
 
     def _number(self, value: float) -> str:
-        kind = self._rule.kind if self._rule else ""
-        unit = {"quality": "%", "rate": f"{self._message.unit or ''}/h"}.get(kind, self._message.unit or "")
+        unit = self._rule.value_unit(self._message.unit) if self._rule else self._message.unit
         return f"{value:.6g}".replace(".", self._words["decimal"]) + (f" {_line(unit)}" if unit else "")
 
     def _time(self, time: datetime) -> str:

@@ -7,12 +7,9 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-import psycopg
-from psycopg.rows import TupleRow
 
 from streams.queries import query
-
-Connection = psycopg.AsyncConnection[TupleRow]
+from streams.sessions import Connection
 
 
 class Named(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import msgspec
-import psycopg
 from psycopg.rows import TupleRow
 
 from streams.alerts import asking
@@ -20,8 +19,7 @@ from streams.alerts.transitions import Cause
 from streams.alerts.watches import Gap, Site, Watch, fingerprint, watches_of
 from streams.alerts.writing import Written, write
 from streams.queries import query
-
-Connection = psycopg.AsyncConnection[TupleRow]
+from streams.sessions import Connection
 
 MOST_TAKEN = 1_000  # statements of writers in one transaction
 MOST_DATASTREAMS = 200  # whose rules changed, or which fell silent, in one transaction

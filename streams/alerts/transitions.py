@@ -7,13 +7,10 @@ from datetime import datetime
 from typing import Literal
 
 import msgspec
-import psycopg
-from psycopg.rows import TupleRow
 
 from streams.alerts.sinks import Sinks
 from streams.queries import query
-
-Connection = psycopg.AsyncConnection[TupleRow]
+from streams.sessions import Connection
 
 Kind = Literal["raised", "level", "acknowledged", "cleared", "reopened", "withdrawn", "moved"]
 Cause = Literal["reading", "revision", "clock", "person", "rule"]

@@ -7,15 +7,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
-import psycopg
-from psycopg.rows import TupleRow
 
 from streams.alerts.plan import CLEARED, RAISED, WITHDRAWN, Change
 from streams.alerts.sinks import Sinks
 from streams.alerts.transitions import Told, tell
 from streams.queries import query
+from streams.sessions import Connection
 
-Connection = psycopg.AsyncConnection[TupleRow]
 Owned = tuple[int, str, Change]  # Datastream, rule, change
 
 

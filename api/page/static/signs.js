@@ -32,12 +32,14 @@ function inside(theme) {
 }
 
 /** The sign of a theme as an element, decorative: its word stands beside it. */
-export function themeSign(theme) {
+export const themeSign = (theme) => sign("sign", inside(theme));
+
+function sign(name, content) {
   const svg = document.createElementNS(NS, "svg");
   svg.setAttribute("viewBox", "0 0 24 24");
-  svg.setAttribute("class", "sign");
+  svg.setAttribute("class", name);
   svg.setAttribute("aria-hidden", "true");
-  svg.innerHTML = inside(theme);
+  svg.innerHTML = content;
   return svg;
 }
 
@@ -89,14 +91,7 @@ function insideAlert(level) {
 }
 
 /** The sign of an alert's level: a triangle with its number; its word stands beside it. */
-export function alertSign(level) {
-  const svg = document.createElementNS(NS, "svg");
-  svg.setAttribute("viewBox", "0 0 24 24");
-  svg.setAttribute("class", "alert-sign");
-  svg.setAttribute("aria-hidden", "true");
-  svg.innerHTML = insideAlert(level);
-  return svg;
-}
+export const alertSign = (level) => sign("alert-sign", insideAlert(level));
 
 /** The same as a picture for the map. */
 export const alertPicture = (level, rim) => picture(`<g fill="none" stroke="${rim}" stroke-width="2.600" stroke-linejoin="round">${TRIANGLE}</g>${insideAlert(level)}`, "-1.5 -1.5 27 27");

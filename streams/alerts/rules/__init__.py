@@ -63,6 +63,10 @@ class AlertRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         """Name of the kind, as the files have it."""
         return cast("str", self.__struct_config__.tag)
 
+    def value_unit(self, unit: str | None) -> str | None:
+        """Give the unit of an alert's value; `unit` is the Datastream's."""
+        return unit
+
 
 class Threshold(AlertRule, frozen=True, kw_only=True, tag="threshold"):
     """Usable values at or beyond a limit; `hold_min`: for so long before it is an event.
@@ -79,6 +83,10 @@ class Rate(AlertRule, frozen=True, kw_only=True, tag="rate"):
 
     over_min: Annotated[int, msgspec.Meta(ge=QUARTER_MIN, le=1440, multiple_of=QUARTER_MIN)] = 60
 
+    def value_unit(self, unit: str | None) -> str:
+        """Give the Datastream's unit by the hour."""
+        return f"{unit or ''}/h"
+
 
 class NoData(AlertRule, frozen=True, kw_only=True, tag="no_data"):
     """Nothing for longer than `intervals` expected ones and `least_min`; begins when the next reading was allowed to come last."""
@@ -92,6 +100,10 @@ class Quality(AlertRule, frozen=True, kw_only=True, tag="quality"):
 
     span: Span
     least: Annotated[int, msgspec.Meta(ge=1)] = 1
+
+    def value_unit(self, unit: str | None) -> str:  # noqa: ARG002 - whatever the readings are in
+        """Give the percentage."""
+        return "%"
 
 
 class Mean(AlertRule, frozen=True, kw_only=True, tag="mean"):
