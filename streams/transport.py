@@ -18,14 +18,35 @@ from faust.types import TP, ConsumerMessage
 
 from streams.ledger import Claim
 
+BATCH_BYTES = 1_000_000  # from which on a waiting batch takes no more records: bounds memory
 
-class Batch(msgspec.Struct, frozen=True, kw_only=True):
-    """Records `start` to `end` (exclusive) of one partition, under the claim that fetched them."""
+
+class Batch(msgspec.Struct, kw_only=True):
+    """Records of one partition from offset `start` on, under the claim that fetched them; `size` in bytes.
+
+    While it waits for the worker the records that are fetched meanwhile join it: a transaction costs the same for one record.
+    """
 
     claim: Claim
     start: int
-    end: int
     values: list[bytes]
+    size: int = 0
+    is_open: bool = True
+
+    @property
+    def end(self) -> int:
+        """The offset behind the last record."""
+        return self.start + len(self.values)
+
+    def add(self, values: list[bytes]) -> None:
+        """Take the records that follow."""
+        self.values += values
+        self.size += sum(map(len, values))
+        self.is_open = self.size < BATCH_BYTES
+
+    def close(self) -> None:
+        """Take no more records: the worker begins."""
+        self.is_open = False
 
 
 class Ownership(Protocol):
@@ -57,12 +78,13 @@ class LedgerConsumer(driver.Consumer):
 
     _claims: dict[TP, Claim]
     _expected: dict[TP, int]
+    _waiting: dict[TP, Batch]
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Claim every assigned partition, then go to where its ledger stands, offset 0 included."""
         app = cast("LedgerApp", self.app)
         assigned = {(tp.topic, tp.partition) for tp in self.assignment()}
-        self._claims, self._expected = {}, {}
+        self._claims, self._expected, self._waiting = {}, {}, {}
         try:
             # Faust cancels this after broker_request_timeout and then goes on without a seek: never let that happen.
             claims = await asyncio.wait_for(app.ownership.claim(assigned), app.conf.broker_request_timeout * 0.6)
@@ -82,7 +104,7 @@ class LedgerConsumer(driver.Consumer):
         """Do nothing, see `on_buffer_full`."""
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109 - as Faust has it
-        """Yield one message per partition: all that was fetched of it."""
+        """Yield one message per partition, all that was fetched of it, where no batch of it waits that can take it."""
         records, active = await self._wait_next_records(timeout)
         if not records or self.should_stop:
             return
@@ -107,7 +129,13 @@ class LedgerConsumer(driver.Consumer):
         if records[0].offset != start or end - start != len(records):
             ownership.fatal(f"a hole in {tp}: expected {start}, got {records[0].offset}..{end}, {len(records)} records")
         self._expected[tp] = end
-        return Batch(claim=claim, start=start, end=end, values=[record.value for record in records])
+        waiting = self._waiting.get(tp)
+        if waiting is not None and waiting.is_open:
+            waiting.add([record.value for record in records])
+            return None
+        self._waiting[tp] = batch = Batch(claim=claim, start=start, values=[])
+        batch.add([record.value for record in records])
+        return batch
 
     def _event(self, tp: TP, batch: Batch, last: Any) -> ConsumerMessage:
         return ConsumerMessage(

@@ -13,6 +13,7 @@ def attach(app: LedgerApp, topic: Any, handle: Callable[[Batch], Awaitable[None]
 
     async def ingest(stream: Any) -> None:
         async for batch in stream:
+            batch.close()
             try:
                 await handle(batch)
             except Exception as error:  # noqa: BLE001 - Faust would go on with the next event: the process ends instead

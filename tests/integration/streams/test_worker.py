@@ -60,9 +60,9 @@ class Bench:
 
     async def handle(self, *messages: RawMessage, partition: int = 0) -> None:
         start = self.offsets[partition]
-        self.offsets[partition] = end = start + 1
+        self.offsets[partition] = start + 1
         claim = self.claims[TOPIC, partition]
-        await self.worker.handle(Batch(claim=claim, start=start, end=end, values=[encode_batch(list(messages))]))
+        await self.worker.handle(Batch(claim=claim, start=start, values=[encode_batch(list(messages))]))
 
     async def rows(self, sql: str) -> list[tuple[Any, ...]]:
         async with self.pool.connection() as connection:

@@ -8,6 +8,10 @@ from typing import Any
 import pytest
 
 from streams.agents import ingest
+from streams.ledger import Claim
+from streams.transport import Batch
+
+CLAIM = Claim(incarnation="log-1", topic="readings.raw", partition=0, next_offset=0, epoch=1)
 
 
 class _EndedError(BaseException):
@@ -31,17 +35,18 @@ class FakeApp:
         return keep
 
 
-async def stream(*batches: int) -> AsyncIterator[int]:
-    for batch in batches:
-        yield batch
+async def stream(*starts: int) -> AsyncIterator[Batch]:
+    for start in starts:
+        yield Batch(claim=CLAIM, start=start, values=[b""])
 
 
 async def test_a_batch_that_could_not_be_stored_ends_the_process_before_the_next_one() -> None:
     app, handled, said = FakeApp(), [], []
 
-    async def handle(batch: Any) -> None:
-        handled.append(batch)
-        if batch == 2:
+    async def handle(batch: Batch) -> None:
+        assert not batch.is_open  # what comes now would not be stored
+        handled.append(batch.start)
+        if batch.start == 2:
             raise ValueError("not stored")
 
     def fatal(reason: str) -> None:
