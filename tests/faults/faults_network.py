@@ -134,7 +134,11 @@ def disk_full(stage: Stage, name: str) -> None:
 
 
 def gateway_disk_full(stage: Stage) -> None:
-    """A gateway's disk is full: `publish` refuses, and what it had taken is delivered."""
+    """A gateway's disk is full: `publish` refuses, and what it had taken is delivered.
+
+    Its network is away too: an outbox that shrinks by receipts goes on in the room that it has.
+    """
+    link = apart(stage).links["devices"]
     folder = stage.folder / "small"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -142,9 +146,11 @@ def gateway_disk_full(stage: Stage) -> None:
         for _ in range(stage.times(5)):
             refused = refusals(made)
             disk.fill()
+            link.refuse(refusing=True)
             until(lambda refused=refused: refusals(made) > refused, 60, "an outbox has refused a reading")
             time.sleep(stage.seconds(5, 1))
             disk.make_room()
+            link.refuse(refusing=False)
             made.measure()
         made.notes["refused_by_outboxes"] = refusals(made)
 
