@@ -129,7 +129,7 @@ class Work:
             first = max(behind - self._books[number].ahead_rows, behind - int(held[place] + count[place]))
             last = records[first * ROW.itemsize : behind * ROW.itemsize]
             whole = ordered[place][0] is None or tails[place].all_there
-            self._keep(number, Tail(time[span].copy(), value[span].copy(), usable[span].copy(), last, whole, self._writer))
+            self._keep(number, Tail(time[span], value[span], usable[span], last, whole, self._writer))
 
     async def _read_around(self, connection: Connection, new: Rows, there: Mapping[int, Sequence[int]]) -> None:
         """Judge rows among those that the database has around them."""
@@ -159,7 +159,7 @@ class Work:
                 good = context.usable(mine["tests"], mine["value"])
                 whole = number not in there or int(mine["time"][0]) <= there[number][1]
                 last = table.to_bytes(mine[max(0, len(mine) - self._books[number].ahead_rows) :])
-                self._keep(number, Tail(mine["time"].copy(), mine["value"].copy(), good, last, whole, self._writer))
+                self._keep(number, Tail(mine["time"], mine["value"], good, last, whole, self._writer))
 
     def _take(self, after: Rows, before: Rows) -> None:
         self.judged.append(after[after["candidate"] >= 0])

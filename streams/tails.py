@@ -15,8 +15,6 @@ from streams.rows import Rows
 from streams.rulebook import RuleBook
 
 MOST_ROWS = 1_500_000  # about 30 MB
-_SPARE = 1.5  # of what the tests need: rows are cut off now and then, not at each batch
-_SPARE_ROWS = 16
 _SECOND_US = 1_000_000
 
 
@@ -55,12 +53,12 @@ class Tails:
         return tail if reaches else None
 
     def keep(self, number: int, tail: Tail, book: RuleBook) -> None:
-        """Remember the rows of a Datastream up to its last, cut to what its tests need."""
+        """Remember the rows of a Datastream up to its last, as far back as its tests look from the first open verdict.
+
+        The columns may be views.
+        """
         self.forget([number])
-        history, rows = book.history_s * _SPARE * _SECOND_US, book.history_rows + book.ahead_rows + _SPARE_ROWS
-        if len(tail.time) > 2 * rows and tail.time[0] < tail.time[-1] - 2 * history:
-            tail = _cut(tail, int(np.count_nonzero(tail.time < tail.time[-1] - history)), rows)
-        self._tails[number] = tail
+        tail = self._tails[number] = _cut(tail, book)
         self._rows += len(tail.time)
         while self._rows > self._most and len(self._tails) > 1:
             self.forget([next(iter(self._tails))])
@@ -77,9 +75,15 @@ class Tails:
         self._rows = 0
 
 
-def _cut(tail: Tail, old: int, rows: int) -> Tail:
-    first = max(0, min(old, len(tail.time) - rows))
-    # Copies: a view would hold the whole batch in memory.
+def _cut(tail: Tail, book: RuleBook) -> Tail:
+    # At each batch: tails that grew for long and were cut at once moved the worker's memory up and down by megabytes.
+    open_row = len(tail.time) - book.ahead_rows
+    first = 0
+    if open_row > book.history_rows:
+        open_us = int(tail.time[min(open_row, len(tail.time) - 1)])
+        older = int(np.searchsorted(tail.time, open_us - int(book.history_s * _SECOND_US)))  # than what is looked at
+        first = max(0, min(older - 1, open_row - book.history_rows))
+    # Copied: a view would hold the whole batch in memory.
     return Tail(
         tail.time[first:].copy(), tail.value[first:].copy(), tail.usable[first:].copy(), tail.last,
         tail.all_there and first == 0, tail.written,

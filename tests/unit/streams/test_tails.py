@@ -44,3 +44,23 @@ def test_a_tail_that_no_longer_holds_is_not_used() -> None:
     assert tails.find(2, 7, 70 * SECOND, book) is None
     tails.forget([1])
     assert tails.find(1, 7, 70 * SECOND, book) is None
+
+
+@pytest.mark.parametrize(("ahead_rows", "history_rows", "kept"), [(0, 2, 62), (1, 2, 62), (3, 2, 64), (0, 100, 100)])
+def test_a_tail_is_no_longer_than_its_tests_look_back(ahead_rows: int, history_rows: int, kept: int) -> None:
+    tails, book = remembered(list(range(1000)), ahead_rows=ahead_rows, history_rows=history_rows)
+    tail = tails.find(1, 7, 1000 * SECOND, book)
+    assert tail is not None
+    assert len(tail.time) == kept
+    assert tail.time.base is None  # no view of all that was judged
+
+
+def test_a_tail_that_was_cut_no_longer_counts_as_all_there_is() -> None:
+    book: Any = SimpleNamespace(history_rows=2, history_s=60, ahead_rows=1)
+    tails = Tails()
+    for count, whole in ((62, True), (63, False)):
+        time = np.arange(count, dtype=np.int64) * SECOND
+        tails.keep(1, Tail(time, np.zeros(count), np.ones(count, dtype=bool), b"", True, 7), book)
+        tail = tails.find(1, 7, 100 * SECOND, book)
+        assert tail is not None
+        assert tail.all_there is whole
