@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 _TICK = 0.25
 _CHUNK = 200
-_LONGEST_RESEND = 60.0
+_LONGEST_RESEND = 300.0  # while a connection lasts the broker has what it acknowledged: repeats only make the backlog longer
 _LONGEST_RECONNECT = 30.0
 _READY_TIMEOUT = 15.0
 _ACK_TIMEOUT = 60.0
@@ -154,7 +154,7 @@ class Sender(threading.Thread):
             first = state.line.first
             state.sent = max(first, min(state.waiting, default=state.sent)) if connection.session_present else first
             state.waiting.clear()
-            state.progress_at = now
+            state.progress_at, state.attempts = now, 0
         self._greet(connection, list(self._states.values()))
 
     def _adopt(self, connection: Connection) -> None:
