@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from api.connection import Connection
 from api.unit import SharedPool
+from infra.connection import Connection
 from infra.database import conninfo_for
 from infra.settings import ApiSettings
 from streams.contract import READER_ROLE

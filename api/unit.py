@@ -14,7 +14,7 @@ from psycopg import Rollback
 from psycopg import errors as pg
 from psycopg_pool import AsyncConnectionPool
 
-from api.connection import Connection
+from infra.connection import Connection
 
 AGAIN = (pg.DeadlockDetected, pg.SerializationFailure)
 

@@ -12,7 +12,6 @@ from functools import lru_cache
 
 from psycopg.errors import InternalError_
 
-from api.connection import Connection
 from api.database import Pool
 from api.sensorthings.odata.build import Abilities, Access
 from api.sensorthings.odata.compiler import compile_request
@@ -25,6 +24,7 @@ from api.sensorthings.odata.syntax import Parsed, Request
 from api.sensorthings.wire.text import SEPARATOR
 from api.sensorthings.wire.v1_1 import PREFIX, WireV11
 from api.unit import within
+from infra.connection import Connection
 from infra.settings import ApiSettings
 
 _SHAPES = 512

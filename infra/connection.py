@@ -1,4 +1,4 @@
-"""The API's connection to the database: one that also runs prepared statements over libpq itself.
+"""A connection to the database that also runs prepared statements over libpq itself.
 
 A cursor of psycopg costs as much as all the rest of the Python work of a small answer: it converts parameters, times each wait and
 makes rows, of which a finished text in bytes needs nothing.
@@ -27,7 +27,7 @@ class Connection(AsyncConnection[Any]):
         self._names: OrderedDict[bytes, bytes] = OrderedDict()
         self._count = 0
 
-    async def fetch_bytes(self, query: bytes, parameters: Sequence[bytes]) -> list[bytes | None]:
+    async def fetch_bytes(self, query: bytes, parameters: Sequence[bytes | None]) -> list[bytes | None]:
         """Give the first row of a statement's result as the server sent it, nothing where there is none.
 
         `query` has `$1` … for its parameters. Raises what psycopg raises.
