@@ -89,10 +89,13 @@ def flag_mapping(words: Words) -> dashboard.ValueMapping:
 
 def word_mapping(words: Words, prefix: str, codes: Sequence[str]) -> dashboard.ValueMapping:
     """Give words for codes in the data: the catalogue has `prefix.code` for each."""
+    return text_mapping({code: words[f"{prefix}.{code}"] for code in codes})
+
+
+def text_mapping(texts: Mapping[str, str]) -> dashboard.ValueMapping:
+    """Give texts for codes in the data; other codes are shown as they are."""
     return dashboard.ValueMap(
-        options={
-            code: dashboard.ValueMappingResult(text=words[f"{prefix}.{code}"], index=index) for index, code in enumerate(codes)
-        }
+        options={code: dashboard.ValueMappingResult(text=text, index=index) for index, (code, text) in enumerate(texts.items())}
     )
 
 

@@ -18,10 +18,12 @@ from grafana.panels import (
     share_column,
     stat_panel,
     table_panel,
+    text_mapping,
     word_mapping,
 )
 from grafana.queries import Limit
 from grafana.words import Words
+from streams.contract import alert_rules
 
 UID = "region-today"
 SOURCES = ("simulated", "recorded")
@@ -156,7 +158,26 @@ def _overview(words: Words) -> list[Panel]:
         .height(4),
         map_panel(words, "map", "map", places).span(14).height(12),
         table_panel(words, "themes", "themes", stations).span(10).height(12),
+        _alerts(words),
     ]
+
+
+def _alerts(words: Words) -> Panel:
+    """Rules of the region's own, which the platform's catalogue does not have, show their names."""
+    texts = {
+        f"{rule.name}:{number}": f"{rule.titles[words.language]}: {level.titles[words.language]}"
+        for rule in alert_rules()
+        for number, level in enumerate(rule.levels, 1)
+    }
+    columns = {
+        "alert": Column(heading="column.alert", mappings=[text_mapping(texts)]),
+        "station": STATION,
+        "property": Column(heading="column.property"),
+        "begins": Column(heading="column.begins", unit="dateTimeAsLocal"),
+        "ends": Column(heading="column.ends", unit="dateTimeAsLocal"),
+        "acknowledged": Column(heading="column.acknowledged", unit=units.DateTimeFromNow),
+    }
+    return table_panel(words, "alerts", "alerts", columns).span(24).height(8)
 
 
 def _course(words: Words, course: Course, *, wide: bool) -> Panel:

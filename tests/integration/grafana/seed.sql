@@ -37,3 +37,8 @@ INSERT INTO revision (at, cause, datastream_id, phenomenon_time, discriminator, 
 SELECT now() - interval '5 minutes', CASE WHEN flag = 3 THEN 'judged' ELSE 'patched' END, datastream_id, phenomenon_time, 0, id,
        '{"number": 0, "result": null, "flag": 1}', '{"number": 1, "result": null, "flag": 3}'
   FROM observation;
+
+-- An event of each Datastream that lasts, and one that was taken back.
+INSERT INTO alert (rule, rule_version, datastream, begins, state, level, highest, changed_at, number)
+SELECT 'no_data', 1, datastream_id, now() - interval '1 hour' * k, CASE k WHEN 1 THEN 'raised' ELSE 'withdrawn' END, 1, 1, now(), 1
+  FROM datastream_summary CROSS JOIN generate_series(1, 2) AS k;

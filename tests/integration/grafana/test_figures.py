@@ -91,6 +91,16 @@ class Registry:
                 (row[0], START, bucket, bucket, bucket),
             )
 
+    def alert(self, device: str, rule: str, begins: int, ends: int | None, state: str) -> None:
+        """Have an event from one minute to another, counted from the range's start."""
+        times = [None if minute is None else START + timedelta(minutes=minute) for minute in (begins, ends)]
+        with psycopg.connect(self.conninfo) as connection:
+            connection.execute(
+                "INSERT INTO alert (rule, rule_version, datastream, begins, ends, state, level, highest)"
+                " SELECT %s, 1, d.id, %s, %s, %s, 1, 2 FROM datastream d JOIN thing t ON t.id = thing_id WHERE device = %s",
+                (rule, *times, state, device),
+            )
+
 
 @pytest.fixture
 def registry(database: str) -> Iterator[Registry]:
@@ -196,3 +206,19 @@ def test_a_limit_is_drawn_only_while_it_holds(registry: Registry) -> None:
     assert drawn(2010) == {"EU day mean 50"}
     assert drawn(2026) == {"EU day mean 50", "WHO day mean 45"}
     assert drawn(2027) == {"EU day mean 45", "WHO day mean 45"}
+
+
+def test_alerts_of_the_range_are_listed_those_that_last_first(registry: Registry) -> None:
+    registry.add(thing("wind", {"wind_power": {"unit": "kW"}}))
+    registry.add(thing("hidden", {"wind_power": {"unit": "kW"}}, public=False))
+    registry.alert("wind", "before", -60, -1, "cleared")
+    registry.alert("wind", "within", -60, 10, "cleared")
+    registry.alert("wind", "lasts", -90, None, "raised")
+    registry.alert("wind", "mistaken", 5, None, "withdrawn")
+    registry.alert("wind", "later", 90, None, "raised")
+    registry.alert("hidden", "lasts", 0, None, "raised")
+    rows = answers(registry.conninfo, "Alerts")
+    assert [(row["alert"], row["station"], row["ends"] is None) for row in rows] == [
+        ("lasts:2", "wind", True),
+        ("within:2", "wind", False),
+    ]
