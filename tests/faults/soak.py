@@ -6,61 +6,21 @@ import random
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 from figures_file import save
 from load import GATEWAYS, Load
+from memory import WARM_UP_S, Memory
 from road import Platform
 from sources import READINGS, TURN_S
-from stage import Scenario, Stage, rss_mb
+from stage import Scenario, Stage
 from theatre import Theatre
 
 PAUSE_S = (1.0, 20.0)  # between recovery and the next kill
 SAMPLE_S = 10.0
-WARM_UP_S = 300.0
 SAVE_S = 60.0
-
-
-@dataclass(slots=True, kw_only=True)
-class Memory:
-    """Samples of RSS by process and incarnation: a killed process begins a new series."""
-
-    samples: dict[tuple[str, int], list[tuple[float, float]]] = field(default_factory=dict)
-
-    def sample(self, platform: Platform) -> None:
-        now = time.monotonic()
-        for name, rss in rss_mb(platform).items():
-            try:
-                key = name, platform.pid(name)
-            except (FileNotFoundError, ValueError):
-                continue
-            self.samples.setdefault(key, []).append((now, rss))
-
-    def peaks(self) -> dict[str, float]:
-        found: dict[str, float] = {}
-        for (name, _), series in self.samples.items():
-            found[name] = max(found.get(name, 0.0), *(rss for _, rss in series))
-        return found
-
-    def slopes(self, warm_up_s: float) -> dict[str, float]:
-        """MB/h of each process's longest-lived incarnation after its warm-up: least squares."""
-        found: dict[str, tuple[int, float]] = {}
-        for (name, _), series in self.samples.items():
-            warm = [point for point in series if point[0] - series[0][0] >= warm_up_s]
-            if len(warm) > max(5, found.get(name, (0, 0.0))[0]):
-                found[name] = len(warm), round(slope(warm) * 3600, 2)
-        return {name: value for name, (_, value) in found.items()}
-
-
-def slope(points: list[tuple[float, float]]) -> float:
-    """Least squares, per second."""
-    n = len(points)
-    mean_t, mean_y = sum(t for t, _ in points) / n, sum(y for _, y in points) / n
-    spread = sum((t - mean_t) ** 2 for t, _ in points)
-    return sum((t - mean_t) * (y - mean_y) for t, y in points) / spread if spread else 0.0
 
 
 class Watcher(threading.Thread):
@@ -137,5 +97,5 @@ def _go_on(stage: Stage, made: Load, seconds: float, killed: Counter[str] | None
 def _note(stage: Stage, memory: Memory, killed: Counter[str], seconds: float) -> None:
     stage.figures |= {
         "kills": dict(killed), "kills_in_all": killed.total(), "rss_peak_mb": memory.peaks(),
-        "rss_slope_mb_per_h": memory.slopes(min(WARM_UP_S, seconds / 4)),
+        "rss_slope_mb_per_h": memory.slopes(min(WARM_UP_S, seconds / 4)), "died_by_themselves": memory.died(killed),
     }  # fmt: skip
