@@ -93,6 +93,15 @@ class Conditions:
             inner, sql.SQL(", ").join(joined.sources), conjunction(joined.conditions)
         )
 
+    def row_by_row(self, expression: Expression) -> Composable:
+        """Compile a condition over a relation to look it up for one row after the other, never the other way round."""
+        joined = self._joined()
+        truth = joined.truth(expression)
+        # OFFSET 0: an index of what the condition is about would be searched for each row.
+        template = sql.SQL("EXISTS (SELECT FROM (SELECT {far}.* FROM {sources} WHERE {reached} OFFSET 0) {far} WHERE {truth})")
+        sources, reached = sql.SQL(", ").join(joined.sources), conjunction(joined.conditions)
+        return template.format(far=sql.Identifier(joined.furthest), sources=sources, reached=reached, truth=truth)
+
     def _conjuncts(self, operands: tuple[Expression, ...]) -> Composable:
         parts: list[Composable] = []
         shared: dict[str, list[Expression]] = {}
@@ -137,6 +146,11 @@ class Joined:
         self.sources: list[Composable] = []
         self.conditions: list[Composable] = []
         self.many = False
+
+    @property
+    def furthest(self) -> str:
+        """The row that was joined last."""
+        return next(reversed(self._aliases.values()))
 
     def truth(self, expression: Expression) -> Composable:
         """Compile a truth value."""

@@ -15,12 +15,16 @@ _GEOMETRY, _BOOLEAN, _DATE, _CLOCK = Type.GEOMETRY, Type.BOOLEAN, Type.DATE, Typ
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Function:
-    """One function. In `template` an argument is `{0}`, `{1}`, …; one of type INTERVAL takes two places: start and end."""
+    """One function. In `template` an argument is `{0}`, `{1}`, …; one of type INTERVAL takes two places: start and end.
+
+    `overlapping`: it is true only of geometries whose bounding boxes overlap, which an index finds.
+    """
 
     arguments: tuple[Type, ...]
     result: Type
     template: sql.SQL
     number: str = "numeric"
+    overlapping: bool = False
 
     @property
     def spatial(self) -> bool:
@@ -109,8 +113,8 @@ _MATHEMATICS: dict[str, list[Function]] = {
 }
 
 
-def _relation(template: sql.SQL) -> list[Function]:
-    return [_f(template, _BOOLEAN, _GEOMETRY, _GEOMETRY)]
+def _relation(template: sql.SQL, *, overlapping: bool = True) -> list[Function]:
+    return [Function(arguments=(_GEOMETRY, _GEOMETRY), result=_BOOLEAN, template=template, overlapping=overlapping)]
 
 
 _SPACE: dict[str, list[Function]] = {
@@ -118,7 +122,7 @@ _SPACE: dict[str, list[Function]] = {
     "geo.length": [_f(sql.SQL("ST_Length({0})"), _NUMBER, _GEOMETRY, number="float8")],
     "geo.intersects": _relation(sql.SQL("ST_Intersects({0}, {1})")),
     "st_equals": _relation(sql.SQL("ST_Equals({0}, {1})")),
-    "st_disjoint": _relation(sql.SQL("ST_Disjoint({0}, {1})")),
+    "st_disjoint": _relation(sql.SQL("ST_Disjoint({0}, {1})"), overlapping=False),
     "st_touches": _relation(sql.SQL("ST_Touches({0}, {1})")),
     "st_within": _relation(sql.SQL("ST_Within({0}, {1})")),
     "st_overlaps": _relation(sql.SQL("ST_Overlaps({0}, {1})")),

@@ -19,6 +19,7 @@ from api.sensorthings.odata.names import resolve, unknown
 from api.sensorthings.odata.paging import Key, behind, order, order_by, token
 from api.sensorthings.odata.selection import selected
 from api.sensorthings.odata.syntax import Expand, Options, Path
+from api.sensorthings.odata.walks import walk
 from api.sensorthings.wire.model import Row
 from api.sensorthings.wire.text import SEPARATOR, Brief
 
@@ -262,10 +263,15 @@ class Pages:
     ) -> Composable:
         names = [column(inner, name) for name in row.columns]
         names.extend(sql.SQL("{} AS {}").format(key.sql, sql.Identifier(f"k{index}")) for index, key in enumerate(keys))
-        skip = collection.options.skip
         """Give the query for the first rows in order; the count of them is part of the request's shape."""
+        options, skip = collection.options, collection.options.skip
         template = sql.SQL("SELECT {} FROM {} {} WHERE {} ORDER BY {} LIMIT {}{}")
         source = self._build.rows(collection.entity)
+        if collection.everything and skip is None and not options.orderby and len(keys) == 1:
+            found = walk(self._build, collection.entity, inner, options.filter, collection.scope(inner), fetched)
+            if found is not None:
+                start = [] if options.after is None else [behind(self._build, keys, options.after)]
+                return found.page(sql.SQL(", ").join(names), source, inner, conditions, start, fetched)
         if collection.feature is not None and self._build.as_of is None:
             most = sql.Literal(fetched)
             if skip is not None:
