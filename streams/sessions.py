@@ -21,9 +21,10 @@ Pool = AsyncConnectionPool[Connection]
 
 # …MovedError: the second try knows what changed.
 # UniqueViolation: two writers made the same aggregate row at the same time; the second try adds to it.
+# IdleInTransactionSessionTimeout: this process was stopped, or had no CPU, for longer than a transaction may wait.
 TRANSIENT = (
     LetterMovedError, RegistryMovedError, StandingMovedError, psycopg.OperationalError, psycopg.InterfaceError,
-    errors.UniqueViolation, PoolTimeout, OSError,
+    errors.UniqueViolation, errors.IdleInTransactionSessionTimeout, PoolTimeout, OSError,
 )  # fmt: skip
 
 # A frozen owner of a row lock must not hold up the region: PostgreSQL ends its transaction.
