@@ -12,7 +12,7 @@ from typing import NoReturn, Protocol
 import msgspec
 
 from ingest_mqtt.contract import RawMessage, decode_batch
-from streams import ledger, store
+from streams import blockers, ledger, store
 from streams.errors import FencedError, RegistryMovedError, StandingMovedError
 from streams.intake import Intake, Limits
 from streams.isolate import Found, Sieve, fault_of
@@ -107,7 +107,7 @@ class Worker:
         claims: dict[tuple[str, int], ledger.Claim] = {}
         async for attempt in retrying(self._give_up):
             with attempt:
-                async with self._pool.connection() as connection:
+                async with self._pool.connection() as connection, blockers.ended(self._pool, connection):
                     claims = await ledger.claim(connection, incarnation, partitions, self._owner)
         await self._check_log_is_longer(claims)
         return claims

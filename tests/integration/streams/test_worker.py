@@ -12,8 +12,8 @@ import psycopg
 import pytest
 
 from ingest_mqtt.contract import RawMessage, encode_batch
+from streams import blockers, pause, stage, store
 from streams import intake as intake_module
-from streams import pause, stage, store
 from streams.errors import FencedError
 from streams.intake import Intake
 from streams.isolate import fault_of
@@ -256,3 +256,25 @@ async def test_devices_that_send_rubbish_are_quarantined_and_pause_nothing(bench
         ("invalid_json", 900),
         ("quarantined", 91),
     ]
+
+
+async def claim_beside_a_copy(bench: Bench, frozen: Any) -> None:
+    async with frozen.cursor().copy("COPY stage FROM STDIN"), asyncio.timeout(10):
+        bench.claims = await bench.worker.claim({(TOPIC, 0), (TOPIC, 1)})
+
+
+async def test_a_claim_ends_the_transaction_of_an_owner_that_froze_in_the_middle_of_a_copy(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blockers, "BLOCKED_S", 0.2)
+    epochs = [claim.epoch for claim in bench.claims.values()]
+    async with bench.pool.connection() as frozen:
+        await frozen.execute("BEGIN")
+        await frozen.execute("UPDATE ledger SET owner = owner")
+        # No timeout ends it: the server reads the client's data, not its clock.
+        await frozen.execute(
+            "SET idle_in_transaction_session_timeout = 100; SET statement_timeout = 100; SET transaction_timeout = 100"
+        )
+        with pytest.raises(psycopg.OperationalError, match="terminat"):
+            await claim_beside_a_copy(bench, frozen)
+    assert [claim.epoch for claim in bench.claims.values()] == [epoch + 1 for epoch in epochs]
