@@ -19,6 +19,8 @@ FROM python:3.11.13-slim-bookworm
 RUN useradd --system --uid 10001 --home-dir /data --create-home grenzregion
 COPY --from=build /opt/grenzregion /opt/grenzregion
 ENV PATH=/opt/grenzregion/bin:$PATH PYTHONUNBUFFERED=1 GRENZREGION_DATA_DIR=/data
+# As in grenzregion/processes.py, where the reason stands.
+ENV MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=131072 MALLOC_TRIM_THRESHOLD_=1048576
 USER grenzregion
 WORKDIR /data
 VOLUME /data

@@ -27,3 +27,9 @@ def test_a_process_has_started_when_it_is_ready_or_waits_for_somebody(tmp_path: 
 
 def test_a_process_that_nobody_can_ask_has_not_started(tmp_path: Path) -> None:
     assert not Child("worker-1", data_dir=tmp_path, command=["worker"], environment={}, port=1).answers()
+
+
+def test_a_process_gives_memory_back_and_its_own_settings_win(tmp_path: Path) -> None:
+    environment = {"GRENZREGION_WORKER_ID": "worker-1", "MALLOC_ARENA_MAX": "1"}
+    order = Child("worker-1", data_dir=tmp_path, command=["worker"], environment=environment, port=1).prepare()
+    assert order.environment == environment | {"MALLOC_MMAP_THRESHOLD_": "131072", "MALLOC_TRIM_THRESHOLD_": "1048576"}
