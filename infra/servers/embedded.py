@@ -25,7 +25,8 @@ from infra.servers.set import Account, Places, Progress, ServerSet, kept_secret
 
 MAX_PAYLOAD = 262_144  # bytes of one MQTT message, on every set
 
-_SEGMENT, _SEGMENTS = 67_108_864, 8  # what rumqttd keeps for a slow or absent subscriber, per filter
+# What rumqttd keeps of each filter, in memory, whether or not a subscriber lags: the notifier's topics alone fill it within the hour.
+_SEGMENT, _SEGMENTS = 16_777_216, 8
 
 
 def embedded_set(
