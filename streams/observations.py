@@ -14,11 +14,12 @@ from typing import Self
 import msgspec
 import psycopg
 
+from infra.connection import Connection
 from streams import changes, stage, store
 from streams.candidate import Candidate, Channel
 from streams.channels import Channels
 from streams.errors import RegistryMovedError
-from streams.insertion import insert
+from streams.insertion import insert, prepare
 from streams.new_observation import (
     NewObservation,
     NoFeatureError,
@@ -74,7 +75,7 @@ class ObservationStore:
 
         `shown` is what `write_shown` gives of an Observation, see `insertion.insert`.
         """
-        pool = open_pool(database_url, WRITERS + COPIERS + EDITORS, "api-store", PLANNED_ONCE)
+        pool = open_pool(database_url, WRITERS + COPIERS + EDITORS, "api-store", PLANNED_ONCE, prepare)
         await pool.open()
         channels = Channels(database_url, "api-store")
         opened = cls(pool, limits or StoreLimits(), channels, shown)
@@ -221,7 +222,7 @@ class ObservationStore:
             self._channels.forget()
 
     async def _write_few(
-        self, connection: store.Connection, observations: Sequence[NewObservation], shown: dict[int, bytes]
+        self, connection: Connection, observations: Sequence[NewObservation], shown: dict[int, bytes]
     ) -> list[Written]:
         """Write rows by one statement; those that it can't place go the long way, which knows why."""
         now = datetime.now(UTC)

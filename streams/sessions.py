@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 
 import psycopg
 from psycopg import errors
@@ -10,6 +11,7 @@ from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from tenacity import AsyncRetrying, before_sleep_log, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
+from infra.connection import Connection as Pooled
 from infra.database import conninfo_for
 from streams import stage
 from streams.errors import LetterMovedError, RegistryMovedError, StandingMovedError
@@ -17,7 +19,7 @@ from streams.errors import LetterMovedError, RegistryMovedError, StandingMovedEr
 log = logging.getLogger(__name__)
 
 Connection = psycopg.AsyncConnection[TupleRow]
-Pool = AsyncConnectionPool[Connection]
+Pool = AsyncConnectionPool[Pooled]
 
 # …MovedError: the second try knows what changed.
 # UniqueViolation: two writers made the same aggregate row at the same time; the second try adds to it.
@@ -33,20 +35,22 @@ OPTIONS = "-c statement_timeout=60s -c lock_timeout=15s -c idle_in_transaction_s
 PLANNED_ONCE = "-c plan_cache_mode=force_generic_plan"
 
 
-async def _prepare(connection: Connection) -> None:
-    await stage.create(connection)
+def open_pool(
+    database_url: str, size: int, name: str, options: str = "", prepare: Callable[[Pooled], Awaitable[None]] = stage.create
+) -> Pool:
+    """Make a pool of writing connections with these `options` besides; the caller opens and closes it.
 
-
-def open_pool(database_url: str, size: int, name: str, options: str = "") -> Pool:
-    """Make a pool of writing connections with these `options` besides; the caller opens and closes it."""
+    `prepare` makes what each session needs.
+    """
     return AsyncConnectionPool(
         conninfo_for(database_url, process=name, options=f"{OPTIONS} {options}".strip()),
+        connection_class=Pooled,
         kwargs={"autocommit": True, "prepare_threshold": 1},
         min_size=1,
         max_size=size,
         open=False,
         timeout=3,
-        configure=_prepare,
+        configure=prepare,
         name=name,
     )
 

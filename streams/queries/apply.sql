@@ -47,21 +47,7 @@ into_aggregate AS (
            max(last_time), (array_agg(last_number ORDER BY last_time DESC))[1],
            sum(sin_sum)::bigint, sum(cos_sum)::bigint, min(ruleset_low), max(ruleset_high)
       FROM spans GROUP BY datastream_id, span, bucket, flag ORDER BY datastream_id, span, bucket, flag
-    ON CONFLICT (datastream_id, span, bucket, flag) DO UPDATE SET
-        n = a.n + EXCLUDED.n, numbers = a.numbers + EXCLUDED.numbers,
-        sum = a.sum + EXCLUDED.sum, sum_squares = a.sum_squares + EXCLUDED.sum_squares,
-        min = least(a.min, EXCLUDED.min), max = greatest(a.max, EXCLUDED.max),
-        first_time = least(a.first_time, EXCLUDED.first_time),
-        first_number = CASE WHEN EXCLUDED.first_time < a.first_time THEN EXCLUDED.first_number
-                            WHEN EXCLUDED.first_time = a.first_time THEN least(EXCLUDED.first_number, a.first_number) ELSE a.first_number END,
-        last_time = greatest(a.last_time, EXCLUDED.last_time),
-        last_number = CASE WHEN EXCLUDED.last_time > a.last_time THEN EXCLUDED.last_number
-                           WHEN EXCLUDED.last_time < a.last_time THEN a.last_number
-                           WHEN EXCLUDED.last_number > a.last_number OR EXCLUDED.last_number IS NULL THEN EXCLUDED.last_number
-                           ELSE a.last_number END,
-        sin_sum = coalesce(a.sin_sum + EXCLUDED.sin_sum, a.sin_sum, EXCLUDED.sin_sum),
-        cos_sum = coalesce(a.cos_sum + EXCLUDED.cos_sum, a.cos_sum, EXCLUDED.cos_sum),
-        ruleset_low = least(a.ruleset_low, EXCLUDED.ruleset_low), ruleset_high = greatest(a.ruleset_high, EXCLUDED.ruleset_high)
+-- include add_to_aggregate
 ),
 latest AS (
     SELECT DISTINCT ON (datastream_id) datastream_id, phenomenon_time, phenomenon_end, id, discriminator, number, result, flag, result_time,
@@ -81,28 +67,7 @@ into_summary AS (
     SELECT datastream_id, n, first_time, phenomenon_time, end_time, id, discriminator, number, result, flag, phenomenon_end, result_time,
            valid_start, valid_end, tests, ruleset, feature_id, parameters, quality, result_first, result_last, clock_timestamp()
       FROM latest JOIN span USING (datastream_id) ORDER BY datastream_id
-    ON CONFLICT (datastream_id) DO UPDATE SET
-        n = s.n + EXCLUDED.n, first_time = least(s.first_time, EXCLUDED.first_time), end_time = greatest(s.end_time, EXCLUDED.end_time),
-        result_first = least(s.result_first, EXCLUDED.result_first), result_last = greatest(s.result_last, EXCLUDED.result_last),
-        (last_time, latest_id, latest_discriminator, latest_number, latest_result, latest_flag, latest_end, latest_result_time,
-         latest_valid_start, latest_valid_end, latest_tests, latest_ruleset, latest_feature_id, latest_parameters, latest_quality) = (
-            SELECT CASE WHEN newer THEN EXCLUDED.last_time ELSE s.last_time END,
-                   CASE WHEN newer THEN EXCLUDED.latest_id ELSE s.latest_id END,
-                   CASE WHEN newer THEN EXCLUDED.latest_discriminator ELSE s.latest_discriminator END,
-                   CASE WHEN newer THEN EXCLUDED.latest_number ELSE s.latest_number END,
-                   CASE WHEN newer THEN EXCLUDED.latest_result ELSE s.latest_result END,
-                   CASE WHEN newer THEN EXCLUDED.latest_flag ELSE s.latest_flag END,
-                   CASE WHEN newer THEN EXCLUDED.latest_end ELSE s.latest_end END,
-                   CASE WHEN newer THEN EXCLUDED.latest_result_time ELSE s.latest_result_time END,
-                   CASE WHEN newer THEN EXCLUDED.latest_valid_start ELSE s.latest_valid_start END,
-                   CASE WHEN newer THEN EXCLUDED.latest_valid_end ELSE s.latest_valid_end END,
-                   CASE WHEN newer THEN EXCLUDED.latest_tests ELSE s.latest_tests END,
-                   CASE WHEN newer THEN EXCLUDED.latest_ruleset ELSE s.latest_ruleset END,
-                   CASE WHEN newer THEN EXCLUDED.latest_feature_id ELSE s.latest_feature_id END,
-                   CASE WHEN newer THEN EXCLUDED.latest_parameters ELSE s.latest_parameters END,
-                   CASE WHEN newer THEN EXCLUDED.latest_quality ELSE s.latest_quality END
-              FROM (SELECT (EXCLUDED.last_time, EXCLUDED.latest_discriminator) > (s.last_time, s.latest_discriminator) AS newer) AS q),
-        changed = EXCLUDED.changed, written = EXCLUDED.written
+-- include add_to_summary
 ),
 queued AS (  -- what virtual Datastreams make of these readings
     INSERT INTO virtual_queue (datastream_id, quarter)
@@ -118,4 +83,4 @@ places AS (
     ON CONFLICT DO NOTHING
 )
 SELECT (SELECT count(*) FROM staged) AS staged, (SELECT count(*) FROM fresh) AS fresh,
-       (SELECT array_agg(ARRAY[place, id]) FROM staged WHERE place IS NOT NULL) AS places
+       (SELECT string_agg(place || ' ' || id, ',') FROM staged WHERE place IS NOT NULL) AS places

@@ -8,7 +8,7 @@ from api.sensorthings.wire.v1_1 import WireV11
 
 
 def shown_observation(root: str) -> bytes:
-    """Give the SQL expression, over a row `shown`, of the text that a reader below the service root `root` gets."""
+    """Give the SQL expression, over a row `shown` of a Datastream, of the text that a reader below the service root `root` gets."""
     described = entity_set("Observations")
     assert described is not None
-    return WireV11(root).entity(described, Row("shown"), None, []).as_bytes()
+    return WireV11(root).entity(described, Row("shown", owner="Datastreams"), None, []).as_bytes()
