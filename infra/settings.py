@@ -79,7 +79,7 @@ class ApiSettings(Settings):
     )
     auth: bool = Field(default=True, description="writing needs the bearer token; off only on loopback")
     token: SecretStr = Field(default=SecretStr(""), description="bearer token that may write")
-    pool_size: int = Field(default=6, description="database connections for reading, and as many at most for writing")
+    pool_size: int = Field(default=10, description="database connections for reading, and as many at most for writing")
     statement_timeout_ms: int = Field(default=5_000, description="longest time of a reading statement; then 503")
     query_bytes: int = Field(default=4_096, description="longest query string")
     query_nodes: int = Field(default=100, description="most nodes of a query's tree")
