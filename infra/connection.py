@@ -13,7 +13,7 @@ from typing import Any
 
 from psycopg import AsyncConnection, AsyncRawCursor
 from psycopg import errors as pg
-from psycopg.pq import ExecStatus
+from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 
 _KEPT = 100  # prepared statements of a connection; the server holds the plan of each
@@ -41,7 +41,12 @@ class Connection(AsyncConnection[Any]):
             self.pgconn.send_query_prepared(name, parameters)
             result = await self._result()
         if result.status != ExecStatus.TUPLES_OK:
-            raise pg.error_from_result(result)
+            error = pg.error_from_result(result)
+            if isinstance(error, pg.InvalidSqlStatementName) and self.pgconn.transaction_status == TransactionStatus.IDLE:
+                # psycopg deallocates all statements of its connection after a ROLLBACK: nothing was run.
+                self._names.clear()
+                return await self.fetch_bytes(query, parameters)
+            raise error
         return [result.get_value(0, index) for index in range(result.nfields)] if result.ntuples else []
 
     async def _prepare(self, query: bytes) -> bytes:

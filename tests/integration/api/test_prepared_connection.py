@@ -24,6 +24,13 @@ async def pool(database: str) -> AsyncIterator[Pool]:
         await pools.close()
 
 
+async def test_statements_that_the_driver_deallocated_are_prepared_again(pool: Pool) -> None:
+    async with pool.connection() as connection:
+        for _ in range(2):
+            assert await connection.fetch_bytes(b"SELECT $1::text", [b"a"]) == [b"a"]
+            await connection.execute("DEALLOCATE ALL")
+
+
 async def test_rows_and_errors_come_as_they_are(pool: Pool) -> None:
     async with pool.connection() as connection:
         assert await connection.fetch_bytes(b"SELECT $1::text, NULL::text", [b"a"]) == [b"a", None]
