@@ -11,6 +11,7 @@ from psycopg.rows import TupleRow
 from streams import ledger, neighbours, rejudge, stage, standing, watch
 from streams.candidate import Candidate
 from streams.consequences import Consequences, StoreLimits
+from streams.copies import without_copies
 from streams.errors import RegistryMovedError
 from streams.intake import Accepted, Intake
 from streams.judging import judge_new
@@ -41,15 +42,17 @@ async def store_batch(
     limits: StoreLimits,
     tails: Tails | None = None,
     along: StoreAlong | None = None,
+    *,
+    may_repeat: bool = False,
 ) -> list[Receipt]:
     """Store what a batch of the log came to and move its ledger; returns the receipts to publish after the commit.
 
-    `along` stores what brings entities along; its letters join the intake's.
+    `along` stores what brings entities along; its letters join the intake's. `may_repeat`: some of it may be stored already.
     """
     async with connection.transaction():
         if not await ledger.advance(connection, claim, start, end):
             return await _receipts(connection, intake.settled, counted=False)
-        await write_rows(connection, intake.candidates, limits, tails)
+        await write_rows(connection, intake.candidates, limits, tails, may_repeat=may_repeat)
         if along is not None and intake.along:
             await take_along(connection, intake, along)
         await standing.move(connection, intake.moves)
@@ -66,7 +69,12 @@ async def take_along(connection: Connection, intake: Intake, along: StoreAlong) 
 
 
 async def write_rows(
-    connection: Connection, candidates: Sequence[Candidate], limits: StoreLimits, tails: Tails | None = None
+    connection: Connection,
+    candidates: Sequence[Candidate],
+    limits: StoreLimits,
+    tails: Tails | None = None,
+    *,
+    may_repeat: bool = False,
 ) -> None:
     """Judge and write rows with all that follows from them, within the open transaction; raises `RegistryMovedError`."""
     if not candidates:
@@ -76,6 +84,10 @@ async def write_rows(
     cursor = await connection.execute(query("lock_judged_datastreams" if in_context else "lock_datastreams"), {"ids": ids})
     if len(await cursor.fetchall()) < len(ids):
         raise RegistryMovedError("a Datastream of the batch was deleted")
+    if may_repeat:
+        candidates = await without_copies(connection, candidates)
+        if not candidates:
+            return
     verdicts = await judge_new(connection, candidates, limits.future_s, tails)
     await stage.fill(connection, candidates, verdicts.flags, verdicts.tests, verdicts.rulesets)
     cursor = await connection.execute(query("from_stage") + query("apply"))

@@ -13,6 +13,7 @@ import msgspec
 
 from ingest_mqtt.contract import RawMessage, decode_batch
 from streams import blockers, ledger, store
+from streams.copies import Heard
 from streams.errors import FencedError, RegistryMovedError, StandingMovedError
 from streams.intake import Intake, Limits
 from streams.isolate import Found, Sieve, fault_of
@@ -80,6 +81,7 @@ class Worker:
         self._watch = Watch()
         self._give_up = give_up_after_s
         self._tails = Tails()
+        self._heard = Heard()
         self._known_incarnation: str | None = None
 
     @property
@@ -148,7 +150,10 @@ class Worker:
 
     async def _store_once(self, claim: ledger.Claim, start: int, end: int, messages: list[RawMessage], *, watched: bool) -> None:
         async def commit(connection: store.Connection, intake: Intake) -> list[Receipt]:
-            return await store.store_batch(connection, intake, claim, start, end, self._store_limits, self._tails, self._along)
+            return await store.store_batch(
+                connection, intake, claim, start, end, self._store_limits, self._tails, self._along,
+                may_repeat=self._heard.may_repeat(intake.settled),
+            )  # fmt: skip
 
         async for attempt in retrying(self._give_up):
             with attempt:
@@ -165,6 +170,7 @@ class Worker:
                         intake = await self._without_poison(connection, messages, intake, watched=watched)
                         receipts = await commit(connection, intake)
                 self._taker.stored(intake)
+                self._heard.add(intake.settled)
                 self._watch.add(intake)
                 self._on_receipts(receipts)
                 self._on_stored(intake)

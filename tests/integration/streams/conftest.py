@@ -12,6 +12,7 @@ import pytest
 
 from ingest_mqtt.contract import RawMessage
 from streams import ledger, stage, standing, store
+from streams.copies import Heard
 from streams.intake import Intake, Limits, take_in
 from streams.registry import Registry
 
@@ -45,6 +46,7 @@ class Road:
         self.claim = claim
         self.offset = claim.next_offset
         self.registry = Registry()
+        self.heard = Heard()
 
     async def take_in(self, messages: Iterable[RawMessage]) -> Intake:
         await self.registry.load(self.connection)
@@ -52,9 +54,13 @@ class Road:
 
     async def run(self, *messages: RawMessage) -> list[store.Receipt]:
         start, self.offset = self.offset, self.offset + 1
-        return await store.store_batch(
-            self.connection, await self.take_in(messages), self.claim, start, self.offset, store.StoreLimits()
-        )
+        intake = await self.take_in(messages)
+        receipts = await store.store_batch(
+            self.connection, intake, self.claim, start, self.offset, store.StoreLimits(),
+            may_repeat=self.heard.may_repeat(intake.settled),
+        )  # fmt: skip
+        self.heard.add(intake.settled)
+        return receipts
 
     async def rows(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         cursor = await self.connection.execute(sql, parameters)  # pyright: ignore[reportArgumentType]

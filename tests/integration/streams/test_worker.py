@@ -231,10 +231,10 @@ async def test_bugs_in_the_store_pause_too_before_all_were_searched(bench: Bench
     tries = 0
     write_rows = store.write_rows
 
-    async def counted(*given: Any) -> None:
+    async def counted(*given: Any, **more: Any) -> None:
         nonlocal tries
         tries += 1
-        await write_rows(*given)
+        await write_rows(*given, **more)
 
     monkeypatch.setattr(store, "write_rows", counted)
     sent = [message(reading(n, 13), seq=n // 10, device=f"dev-{n % 10}") for n in range(200)]
