@@ -13,10 +13,25 @@ from typing import Any
 
 from psycopg import AsyncConnection, AsyncRawCursor
 from psycopg import errors as pg
-from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg._preparing import PrepareManager
+from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
 
 _KEPT = 100  # prepared statements of a connection; the server holds the plan of each
+
+
+class _Prepared(PrepareManager):
+    """psycopg's memory of its own statements. After a ROLLBACK it deallocates all of the session's, ours included."""
+
+    def __init__(self, ours: OrderedDict[bytes, bytes]) -> None:
+        super().__init__()
+        self._ours = ours
+
+    def clear(self) -> bool:
+        deallocates = super().clear()
+        if deallocates:
+            self._ours.clear()
+        return deallocates
 
 
 class Connection(AsyncConnection[Any]):
@@ -25,6 +40,7 @@ class Connection(AsyncConnection[Any]):
     def __init__(self, pgconn: PGconn, *arguments: Any, **named: Any) -> None:
         super().__init__(pgconn, *arguments, **named)
         self._names: OrderedDict[bytes, bytes] = OrderedDict()
+        self._prepared = _Prepared(self._names)
         self._count = 0
 
     async def fetch_bytes(self, query: bytes, parameters: Sequence[bytes | None]) -> list[bytes | None]:
@@ -41,12 +57,7 @@ class Connection(AsyncConnection[Any]):
             self.pgconn.send_query_prepared(name, parameters)
             result = await self._result()
         if result.status != ExecStatus.TUPLES_OK:
-            error = pg.error_from_result(result)
-            if isinstance(error, pg.InvalidSqlStatementName) and self.pgconn.transaction_status == TransactionStatus.IDLE:
-                # psycopg deallocates all statements of its connection after a ROLLBACK: nothing was run.
-                self._names.clear()
-                return await self.fetch_bytes(query, parameters)
-            raise error
+            raise pg.error_from_result(result)
         return [result.get_value(0, index) for index in range(result.nfields)] if result.ntuples else []
 
     async def _prepare(self, query: bytes) -> bytes:

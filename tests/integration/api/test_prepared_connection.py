@@ -24,11 +24,18 @@ async def pool(database: str) -> AsyncIterator[Pool]:
         await pools.close()
 
 
-async def test_statements_that_the_driver_deallocated_are_prepared_again(pool: Pool) -> None:
+@pytest.mark.parametrize("driver_prepares", [True, False])
+async def test_statements_that_the_driver_deallocates_after_a_rollback_are_prepared_again(
+    pool: Pool, driver_prepares: bool
+) -> None:
     async with pool.connection() as connection:
-        for _ in range(2):
-            assert await connection.fetch_bytes(b"SELECT $1::text", [b"a"]) == [b"a"]
-            await connection.execute("DEALLOCATE ALL")
+        for _ in range(3):
+            async with connection.transaction(force_rollback=True):
+                await connection.execute("SELECT %s::text", ["b"], prepare=driver_prepares)
+                assert await connection.fetch_bytes(b"SELECT $1::text", [b"a"]) == [b"a"]
+        assert await connection.fetch_bytes(b"SELECT count(*)::text FROM pg_prepared_statements", []) == [
+            b"1" if driver_prepares else b"2"
+        ]
 
 
 async def test_rows_and_errors_come_as_they_are(pool: Pool) -> None:
