@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from streams import ledger, store
+from streams.copies import Heard
 from streams.errors import FencedError, GapError, RegistryMovedError
 from tests.integration.streams.conftest import RECEIVED, TOPIC, Road, message, reading
 
@@ -36,9 +37,12 @@ async def test_aggregates_count_by_flag_and_sum_exactly(road: Road) -> None:
     assert await road.rows("SELECT n, latest_number, latest_flag FROM read.datastream_summary") == [(12, 0.2, 1)]
 
 
-async def test_a_repeated_message_changes_nothing_but_is_receipted_again(road: Road) -> None:
+@pytest.mark.parametrize("has_restarted", [True, False])
+async def test_a_repeated_message_changes_nothing_but_is_receipted_again(road: Road, has_restarted: bool) -> None:
     twice = message(reading(0, 1), reading(1, 2), seq=0)
     first = await road.run(twice)
+    if has_restarted:  # nobody remembers that it was heard
+        road.heard = Heard()
     before = await road.rows("SELECT * FROM aggregate ORDER BY 1, 2, 3, 4")
     assert await road.run(twice) == first == [store.Receipt(tenant="default", device="dev-1", epoch=1, seq=0)]
     assert await road.rows("SELECT * FROM aggregate ORDER BY 1, 2, 3, 4") == before
