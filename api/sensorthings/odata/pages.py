@@ -261,9 +261,9 @@ class Pages:
     def _first(
         self, collection: Collection, row: Row, inner: str, keys: list[Key], conditions: list[Composable], fetched: int
     ) -> Composable:
+        """Give the query for the first rows in order; the count of them is part of the request's shape."""
         names = [column(inner, name) for name in row.columns]
         names.extend(sql.SQL("{} AS {}").format(key.sql, sql.Identifier(f"k{index}")) for index, key in enumerate(keys))
-        """Give the query for the first rows in order; the count of them is part of the request's shape."""
         options, skip = collection.options, collection.options.skip
         template = sql.SQL("SELECT {} FROM {} {} WHERE {} ORDER BY {} LIMIT {}{}")
         source = self._build.rows(collection.entity)
