@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import psycopg
-from psycopg.rows import TupleRow
-
 from streams.candidate import Candidate
 from streams.queries import query
 from streams.rows import microseconds
+from streams.sessions import Connection
 from streams.taken import Accepted
 
 Settled = Mapping[tuple[str, str, int], Accepted]
@@ -41,7 +39,7 @@ class Heard:
                 self._highest[key] = max(self._highest.get(key, (-1, -1)), (epoch, max(each.seqs)))
 
 
-async def without_copies(connection: psycopg.AsyncConnection[TupleRow], candidates: Sequence[Candidate]) -> list[Candidate]:
+async def without_copies(connection: Connection, candidates: Sequence[Candidate]) -> list[Candidate]:
     """Leave out copies of rows that are stored, and of readings among these; the caller holds the locks of their Datastreams."""
     places = [place for place, c in enumerate(candidates) if _is_plain(c)]
     copies: set[int] = set()

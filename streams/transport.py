@@ -18,7 +18,7 @@ from faust.types import TP, ConsumerMessage
 
 from streams.ledger import Claim
 
-BATCH_BYTES = 1_000_000  # from which on a waiting batch takes no more records: bounds memory
+BATCH_BYTES = 1_000_000  # of records in one transaction, and from which on a waiting batch takes no more: bounds memory
 
 
 class Batch(msgspec.Struct, kw_only=True):

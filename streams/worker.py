@@ -24,12 +24,11 @@ from streams.store import Receipt, StoreLimits
 from streams.tails import Tails
 from streams.taken import Along, Letter
 from streams.taker import Taker
-from streams.transport import Batch
+from streams.transport import BATCH_BYTES, Batch
 
 logger = logging.getLogger(__name__)
 
 EXIT_FATAL = 75  # EX_TEMPFAIL: the supervisor starts the worker again
-CHUNK_BYTES = 1_000_000  # of raw records in one transaction: bounds memory
 
 
 class Log(Protocol):
@@ -209,11 +208,11 @@ def messages_of(value: bytes) -> list[RawMessage]:
 
 
 def chunks(values: list[bytes]) -> list[list[bytes]]:
-    """Cut records into runs of at most `CHUNK_BYTES`, at least one record each."""
+    """Cut records into runs of at most `BATCH_BYTES`, at least one record each."""
     runs: list[list[bytes]] = []
     size = 0
     for value in values:
-        if not runs or size + len(value) > CHUNK_BYTES:
+        if not runs or size + len(value) > BATCH_BYTES:
             runs.append([])
             size = 0
         runs[-1].append(value)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from streams.intake import Limits, take_in
 from streams.registry import Registry
 from streams.store import runs
-from streams.worker import CHUNK_BYTES, chunks, messages_of
+from streams.transport import BATCH_BYTES
+from streams.worker import chunks, messages_of
 
 
 def test_neighbours_join_and_gaps_part() -> None:
@@ -29,14 +30,14 @@ def test_runs_hold_the_numbers_and_no_other(seqs: list[int]) -> None:
 
 
 def test_records_share_a_transaction_up_to_the_bound() -> None:
-    half = bytes(CHUNK_BYTES // 2)
+    half = bytes(BATCH_BYTES // 2)
     assert [len(run) for run in chunks([half, half])] == [2]
     assert [len(run) for run in chunks([half, half, b"x"])] == [2, 1]
     assert [len(run) for run in chunks([half, half + b"x"])] == [1, 1]
 
 
 def test_a_record_above_the_bound_has_its_own_transaction() -> None:
-    assert [len(run) for run in chunks([b"x", bytes(CHUNK_BYTES + 1), b"x"])] == [1, 1, 1]
+    assert [len(run) for run in chunks([b"x", bytes(BATCH_BYTES + 1), b"x"])] == [1, 1, 1]
     assert chunks([]) == []
     assert chunks([b""]) == [[b""]]
 
