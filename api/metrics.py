@@ -41,8 +41,9 @@ class Metrics:
     registry: CollectorRegistry = field(default_factory=_registry)
     requests: Counter = field(init=False)
     seconds: Histogram = field(init=False)
-    written: Counter = field(init=False)
     batch: Histogram = field(init=False)
+    _created: Counter = field(init=False)
+    _kept: dict[str, Counter] = field(default_factory=dict[str, Counter])  # by entity set, as `Measure` keeps its own
 
     def __post_init__(self) -> None:
         """Register every metric under its name."""
@@ -56,13 +57,20 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
-        self.written = Counter("grenzregion_api_created", "entities created, by entity set", ["set"], registry=self.registry)
+        self._created = Counter("grenzregion_api_created", "entities created, by entity set", ["set"], registry=self.registry)
         self.batch = Histogram(
             "grenzregion_api_store_batch",
             "Observations of one request that were handed to the store",
             buckets=(1, 10, 100, 1_000, 10_000),
             registry=self.registry,
         )
+
+    def created(self, name: str, count: int) -> None:
+        """Count new entities of a set."""
+        kept = self._kept.get(name)
+        if kept is None:
+            kept = self._kept[name] = self._created.labels(name)
+        kept.inc(count)
 
     def watch_pools(self, figures: PoolFigures) -> None:
         """Show the connection pools: `figures` gives psycopg_pool's statistics by the pool's name."""

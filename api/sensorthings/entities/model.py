@@ -139,11 +139,20 @@ class EntitySet:
     tie_order: tuple[str, ...] = ()
     day_column: str | None = None
     latest: str | None = None
+    names: frozenset[str] = field(init=False, repr=False, compare=False)  # of all properties and relations
+    _properties: Mapping[str, Property] = field(init=False, repr=False, compare=False)  # by their names in small letters
+    _navigations: Mapping[str, Navigation] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Sort by names."""
+        object.__setattr__(self, "names", frozenset(described.name for described in (*self.properties, *self.navigations)))
+        object.__setattr__(self, "_properties", {p.name.lower(): p for p in self.properties})
+        object.__setattr__(self, "_navigations", {n.name.lower(): n for n in self.navigations})
 
     def property(self, name: str) -> Property | None:
         """Find a property by its name in any case."""
-        return next((p for p in self.properties if p.name.lower() == name.lower()), None)
+        return self._properties.get(name.lower())
 
     def navigation(self, name: str) -> Navigation | None:
         """Find a relation by its name in any case."""
-        return next((n for n in self.navigations if n.name.lower() == name.lower()), None)
+        return self._navigations.get(name.lower())

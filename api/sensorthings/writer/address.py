@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from psycopg.sql import SQL, Composed, Identifier
 
@@ -12,8 +13,9 @@ from api.errors import InvalidQueryError, NotAllowedError, UnknownEntityError
 from api.sensorthings.entities.model import Backward, EntitySet, Forward, Navigation, Through
 from api.sensorthings.entities.schema import entity_set, target_of
 from api.sensorthings.writer.plan import Existing
-from api.sensorthings.writer.planner import LARGEST_ID
+from api.sensorthings.writer.planner import LARGEST_ID, inverse_of
 
+_KEPT = 10_000  # addresses
 _SEGMENT = re.compile(r"([A-Za-z]+)(?:\(([0-9]{1,19})\))?")
 
 
@@ -28,11 +30,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collection:
-    """Where a new entity goes: its set, and the relation of `parent` that leads there; both None: the set itself."""
+    """Where a new entity goes: its set, and the relation of `parent` that leads there; both None: the set itself.
+
+    `inverse` is the relation's name as seen from the new entity, empty where it has none.
+    """
 
     entity_set: EntitySet
     parent: Existing | None = None
     navigation: Navigation | None = None
+    inverse: str = ""
 
 
 def read_steps(path: str) -> list[Step]:
@@ -52,31 +58,53 @@ def read_steps(path: str) -> list[Step]:
 
 async def collection_at(path: str, pool: Pool) -> Collection:
     """Find the collection that a path names; raises `UnknownEntityError`, `NotAllowedError` or `InvalidQueryError`."""
+    near = _near_collection(path)
+    if near is not None:
+        return near
+    first, steps = _from_a_set(path)
+    return _below(await _follow(first, steps[:-1], pool), path, steps[-1])
+
+
+@lru_cache(maxsize=_KEPT)
+def _near_collection(path: str) -> Collection | None:
+    """Find a collection that needs no look at the database: None, where relations on the way must hold.
+
+    Kept, since devices send to the same few addresses again and again.
+    """
     if not path.strip("/"):
         raise NotAllowedError("a new entity is posted to an entity set, as /Things", allowed=("GET", "HEAD"))
-    steps = read_steps(path)
-    first = entity_set(steps[0].name)
-    if first is None:
-        raise UnknownEntityError(f"there is no entity set {steps[0].name!r}")
+    first, steps = _from_a_set(path)
     if len(steps) == 1:
         if steps[0].id is not None:
             raise _no_create(path)
         return Collection(entity_set=first)
-    parent = await _follow(first, steps[:-1], pool)
-    navigation = _navigation(parent.entity_set, steps[-1])
-    if not navigation.many or steps[-1].id is not None:
+    if len(steps) > 2:  # noqa: PLR2004 -- Things(1)/Datastreams
+        return None
+    return _below(Existing(entity_set=first.name, id=_identifier(steps[0], first.singular)), path, steps[1])
+
+
+def _below(parent: Existing, path: str, step: Step) -> Collection:
+    navigation = _navigation(parent.entity_set, step)
+    if not navigation.many or step.id is not None:
         raise _no_create(path)
-    return Collection(entity_set=target_of(navigation), parent=parent, navigation=navigation)
+    owner, target = entity_set(parent.entity_set), target_of(navigation)
+    assert owner is not None  # of an entity that is there
+    return Collection(entity_set=target, parent=parent, navigation=navigation, inverse=inverse_of(owner, navigation, target))
+
+
+def _from_a_set(path: str) -> tuple[EntitySet, list[Step]]:
+    steps = read_steps(path)
+    first = entity_set(steps[0].name)
+    if first is None:
+        raise UnknownEntityError(f"there is no entity set {steps[0].name!r}")
+    return first, steps
 
 
 async def entity_at(path: str, pool: Pool) -> Existing:
     """Find the entity that a path names, as `Things(1)` or `Observations(1)/Datastream`; raises as `collection_at`."""
     if not path.strip("/"):
         raise NotAllowedError("the service root can't be changed", allowed=("GET", "HEAD"))
-    steps = read_steps(path)
-    first = entity_set(steps[0].name)
-    if first is None:
-        raise UnknownEntityError(f"there is no entity set {steps[0].name!r}")
+    first, steps = _from_a_set(path)
     if steps[-1].id is None and (len(steps) == 1 or _leads_to_many(steps)):
         raise NotAllowedError(f"{path!r} is a collection: name one entity by its id", allowed=("GET", "HEAD", "POST"))
     return await _follow(first, steps, pool)

@@ -76,13 +76,12 @@ class _Entity:
     def _check_names(self) -> None:
         if ID in self.body:
             raise InvalidEntityError(f"{self._field(ID)}: ids are given by the server; leave it out", field=self._field(ID))
-        properties = {p.name for p in self.entity_set.properties}
-        navigations = {n.name for n in self.entity_set.navigations}
         for name in self.body:
-            if name not in properties and name not in navigations and not name.endswith(IGNORED):
-                raise InvalidEntityError(self._unknown(name, properties | navigations), field=self._field(name))
+            if name not in self.entity_set.names and not name.endswith(IGNORED):
+                raise InvalidEntityError(self._unknown(name), field=self._field(name))
 
-    def _unknown(self, name: str, known: set[str]) -> str:
+    def _unknown(self, name: str) -> str:
+        known = self.entity_set.names
         meant = next((k for k in known if k.lower() == name.lower()), None)
         hint = f"; did you mean {meant}?" if meant else f"; {self.entity_set.singular} has {', '.join(sorted(known))}"
         return f"{self._field(name)} is unknown{hint}"
@@ -158,7 +157,7 @@ class _Entity:
     def _relate_one(self, navigation: Navigation, item: Any, path: str, place: Target, links: dict[str, Target]) -> None:
         target = target_of(navigation)
         there = reference(_object(item, path, target), target, path)
-        inverse = _inverse(self.entity_set, navigation, target)
+        inverse = inverse_of(self.entity_set, navigation, target)
         match navigation.join:
             case Forward(column=column):
                 links[column] = self._target(there, target, item, path, {})
@@ -185,7 +184,7 @@ class _Entity:
         self.plan.moves.append(Move(entity=entity, column=column, target=place))
 
 
-def _inverse(owner: EntitySet, navigation: Navigation, target: EntitySet) -> str:
+def inverse_of(owner: EntitySet, navigation: Navigation, target: EntitySet) -> str:
     """Name the same relation as seen from the target; empty where the target has none."""
     join = navigation.join
     for other in (n for n in target.navigations if n.target == owner.name):

@@ -21,7 +21,7 @@ from api.body import read_json
 from api.errors import EXPECTED, InvalidEntityError, InvalidQueryError, answer_to
 from api.etag import etag_of
 from api.metrics import Metrics
-from api.sensorthings.entities.model import Backward, EntitySet, Ranked, Through
+from api.sensorthings.entities.model import EntitySet, Ranked, Through
 from api.sensorthings.wire.v1_1 import PREFIX
 from api.sensorthings.writer.address import Collection, collection_at, entity_at
 from api.sensorthings.writer.arrays import read_arrays, store_arrays
@@ -57,7 +57,7 @@ class Writing:
         self.guard.require_writer(request.headers)
         rows = read_arrays(await read_json(request), self.creator.clock())
         answers, created = await store_arrays(rows, self.creator.store(), f"{self.root}/Observations")
-        self.metrics.written.labels("Observations").inc(created)
+        self.metrics.created("Observations", created)
         self.metrics.batch.observe(len(rows))
         return Response(msgspec.json.encode(answers), status_code=201, media_type="application/json")
 
@@ -72,7 +72,7 @@ class Writing:
         plan = Plan()
         created = await self.creator.create(plan, plan_at(plan, collection, await read_json(request)))
         for name, rows in plan.rows.items():
-            self.metrics.written.labels(name).inc(len(rows))
+            self.metrics.created(name, len(rows))
         if "Observations" in plan.rows:
             self.metrics.batch.observe(len(plan.rows["Observations"]))
         return await self._created(entity_set, created, minimal="return=minimal" in request.headers.get("prefer", ""))
@@ -182,22 +182,8 @@ def plan_at(plan: Plan, collection: Collection, body: Any) -> Target:
     plan.refer(parent)
     if isinstance(navigation.join, Ranked):
         raise InvalidEntityError("a MultiDatastream keeps the ObservedProperties it was made with")
-    inverse = next(
-        (
-            n.name
-            for n in collection.entity_set.navigations
-            if n.target == parent.entity_set and _leads_back(n.join, navigation.join)
-        ),
-        "",
-    )
-    root = plan_entity(plan, collection.entity_set, body, given={inverse: parent})
+    root = plan_entity(plan, collection.entity_set, body, given={collection.inverse: parent})
     if isinstance(navigation.join, Through):
         join = navigation.join
         plan.pair(join.table, {join.own: parent, join.other: root})
     return root
-
-
-def _leads_back(back: object, join: object) -> bool:
-    if isinstance(join, Backward):
-        return getattr(back, "column", None) == join.column and not isinstance(back, Backward)
-    return isinstance(join, Through) and isinstance(back, Through) and back.table == join.table
