@@ -43,7 +43,7 @@ from api.sensorthings.writer.links import Links
 from api.sensorthings.writer.related import write_related
 from api.sensorthings.writer.routes import Posting, PostingFirst, Writing, writing_routes
 from api.sensorthings.writer.shown import shown_observation
-from api.serving import JoiningProtocol
+from api.serving import Protocol
 from api.store import OpenStore, Store, open_store
 from infra.settings import ApiSettings, WorkerSettings
 from infra.telemetry import set_up_logging
@@ -198,7 +198,7 @@ def run(settings: ApiSettings, taking: WorkerSettings = DEFAULT_TAKING) -> None:
         host=settings.host,
         port=settings.http_port,
         loop="uvloop",
-        http=JoiningProtocol,
+        http=Protocol,
         lifespan="on",
         access_log=False,
         log_config=None,

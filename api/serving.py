@@ -1,4 +1,4 @@
-"""How answers leave: head and body of a small answer in one packet, not in two.
+"""How requests come in and answers leave: head and body of a small answer in one packet, not in two.
 
 uvicorn writes the head when it is known and the body after it, and uvloop hands each to the kernel at once. Sending is the
 dearest part of a small answer, and a client would wake up twice for it.
@@ -10,6 +10,8 @@ import asyncio
 from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from api.body import WHOLE
 
 
 class Joining:
@@ -49,9 +51,14 @@ class Joining:
             self._transport.write(held)
 
 
-class JoiningProtocol(HttpToolsProtocol):
-    """uvicorn's protocol over a transport that joins."""
+class Protocol(HttpToolsProtocol):
+    """uvicorn's protocol over a transport that joins; it says of which requests nothing is missing."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin a connection."""
         super().connection_made(cast("asyncio.Transport", Joining(cast("asyncio.Transport", transport), self.loop)))
+
+    def on_message_complete(self) -> None:
+        """End a request. An application that is called later than this finds the whole body."""
+        self.scope["extensions"] = {WHOLE: {}}
+        super().on_message_complete()
