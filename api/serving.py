@@ -46,8 +46,8 @@ class Joining:
         self._transport.close()
 
     def _release(self) -> None:
-        if self._held:
-            held, self._held = self._held, b""
+        held, self._held = self._held, b""
+        if held and not self._transport.is_closing():  # the client may be gone meanwhile
             self._transport.write(held)
 
 

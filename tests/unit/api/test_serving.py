@@ -76,6 +76,14 @@ async def test_closing_sends_what_is_held_back_before() -> None:
     assert transport.is_closing()
 
 
+async def test_nothing_is_sent_to_a_client_that_is_gone() -> None:
+    transport, recorder = joining()
+    transport.write(b"head")
+    recorder.close()
+    await asyncio.sleep(0)
+    assert recorder.calls == [[]]
+
+
 HEAD = b"POST /things HTTP/1.1\r\nHost: region\r\nContent-Length: 4\r\n\r\n"
 
 
