@@ -58,7 +58,7 @@ def read_steps(path: str) -> list[Step]:
 
 async def collection_at(path: str, pool: Pool) -> Collection:
     """Find the collection that a path names; raises `UnknownEntityError`, `NotAllowedError` or `InvalidQueryError`."""
-    near = _near_collection(path)
+    near = near_collection(path)
     if near is not None:
         return near
     first, steps = _from_a_set(path)
@@ -66,7 +66,7 @@ async def collection_at(path: str, pool: Pool) -> Collection:
 
 
 @lru_cache(maxsize=_KEPT)
-def _near_collection(path: str) -> Collection | None:
+def near_collection(path: str) -> Collection | None:
     """Find a collection that needs no look at the database: None, where relations on the way must hold.
 
     Kept, since devices send to the same few addresses again and again.

@@ -6,11 +6,11 @@ from datetime import datetime
 
 from api.body import parse_json
 from api.errors import ApiError, UnknownEntityError
-from api.sensorthings.writer.address import Collection, read_steps
+from api.sensorthings.writer.address import Collection, near_collection
 from api.sensorthings.writer.creator import observation_of
-from api.sensorthings.writer.plan import Existing, Plan
+from api.sensorthings.writer.plan import Plan
 from api.sensorthings.writer.routes import plan_at
-from api.sensorthings.writer.rows import Connection, set_of, write_rows
+from api.sensorthings.writer.rows import Connection, write_rows
 from streams.contract import NewObservation, RefusedRelatedError
 
 _SET = "Observations"
@@ -34,9 +34,6 @@ async def write_related(connection: Connection, topic: str, payload: bytes, rece
 
 def _collection(topic: str) -> Collection:
     """Give the collection that a topic names, as `v1.1/Observations` or `v1.1/Datastreams(1)/Observations`."""
-    parent, *rest = read_steps(topic.partition("/")[2])
-    if not rest or parent.id is None:
-        return Collection(entity_set=set_of(_SET))
-    owner = set_of(parent.name)
-    entity = Existing(entity_set=owner.name, id=parent.id)
-    return Collection(entity_set=set_of(_SET), parent=entity, navigation=owner.navigation(_SET))
+    found = near_collection(topic.partition("/")[2])
+    assert found is not None  # the bridge takes no longer addresses
+    return found
