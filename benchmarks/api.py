@@ -11,7 +11,6 @@ and one Datastream become when there are ten times as many Observations (`--scal
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import os
 import sys
@@ -28,7 +27,7 @@ from api.memory import keep_freed_memory
 from benchmarks import api_extra
 from benchmarks.api_client import Connection, Measured, Service, measure
 from benchmarks.api_region import Region
-from benchmarks.api_scale import add_things, grow, some_ids
+from benchmarks.api_scale import add_things, grow, some_ids, tidy
 from benchmarks.api_stages import ROWS, Stage, arrays, compared, posting, reading, run, within
 from benchmarks.platform import Platform, platform
 
@@ -137,7 +136,7 @@ async def measure_requests(running: Platform, given: argparse.Namespace, only: f
     missing = max(0, given.observations - running.count())
     filled = await measure(service, fill.work, clients=fill.clients, requests=-(-missing // ROWS))
     report.stage(fill, filled)
-    await asyncio.sleep(given.settle)
+    tidy(running.places()["database_url"])
     if given.compare:
         await compare(running, service, region, given, report)
         return
@@ -155,7 +154,7 @@ async def measure_requests(running: Platform, given: argparse.Namespace, only: f
 
 
 async def compare(running: Platform, service: Service, region: Region, given: argparse.Namespace, report: Report) -> None:
-    """Measure with the Observations that are there and with many more, which the store's SQL adds within six minutes."""
+    """Measure with the Observations that are there and with many more, which the store's SQL adds within twenty minutes."""
     before, there = await measure_compared(service, region, given), running.count()
     reached = grow(running.places()["database_url"], region, there * given.scale)
     CONSOLE.print(f"{there:,} Observations, then {reached:,}", markup=False)
@@ -232,7 +231,6 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--messages", type=int, default=20_000, help="messages of the stage mqtt")
     parser.add_argument("--clients", type=int, default=8, help="reading clients")
     parser.add_argument("--seconds", type=float, default=10.0, help="of each stage")
-    parser.add_argument("--settle", type=float, default=0.0, help="seconds to wait after the fill")
     parser.add_argument("--compare", action="store_true", help="compare with --scale times as many Observations, and nothing else")
     parser.add_argument("--scale", type=int, default=10, help="of --compare")
     parser.add_argument("--servers", choices=("local", "embedded"), default="local")
