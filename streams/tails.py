@@ -6,6 +6,7 @@ What is remembered holds while nobody else wrote to the Datastream, which `datas
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -15,6 +16,9 @@ from streams.rows import Rows
 from streams.rulebook import RuleBook
 
 MOST_ROWS = 1_500_000  # about 30 MB
+# Room is taken in steps: blocks that grew by some rows at each batch fitted no gap that others had left, and the heap grew by
+# megabytes an hour.
+STEP_ROWS = 1_024
 _SECOND_US = 1_000_000
 
 
@@ -83,11 +87,18 @@ def _cut(tail: Tail, book: RuleBook) -> Tail:
         open_us = int(tail.time[min(open_row, len(tail.time) - 1)])
         older = int(np.searchsorted(tail.time, open_us - int(book.history_s * _SECOND_US)))  # than what is looked at
         first = max(0, min(older - 1, open_row - book.history_rows))
-    # Copied: a view would hold the whole batch in memory.
     return Tail(
-        tail.time[first:].copy(), tail.value[first:].copy(), tail.usable[first:].copy(), tail.last,
+        _copied(tail.time[first:]), _copied(tail.value[first:]), _copied(tail.usable[first:]), tail.last,
         tail.all_there and first == 0, tail.written,
     )  # fmt: skip
+
+
+def _copied(column: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Copy rows (n,): a view would hold the whole batch in memory."""
+    room = np.empty(-(-len(column) // STEP_ROWS) * STEP_ROWS, dtype=column.dtype)
+    kept = room[: len(column)]
+    kept[:] = column
+    return kept
 
 
 def segments(rows: Rows) -> Iterator[tuple[int, Rows]]:

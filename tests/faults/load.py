@@ -184,6 +184,7 @@ def load(
     gateways: int = GATEWAYS,
     messages: int = MESSAGES,
     plain: int = 1,
+    plain_messages: int = 1,
     outboxes: Path | None = None,
     prepare: Callable[[Load], None] = lambda _made: None,
 ) -> Iterator[Load]:
@@ -202,7 +203,8 @@ def load(
                 sources.append(GatewaySource(device, channels, gateway, place=place, messages=messages))
             else:
                 address = ("127.0.0.1", platform.mqtt_port)
-                sources.append(PlainSource(device, channels, address, platform.account(device), place=place))
+                account = platform.account(device)
+                sources.append(PlainSource(device, channels, address, account, place=place, messages=plain_messages))
                 stack.callback(sources[-1].close)
         made = Load(platform, sources, probe, probes)
         stack.callback(made.watch.end)

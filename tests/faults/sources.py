@@ -148,9 +148,16 @@ class PlainSource(Source):
     has_outbox = False
 
     def __init__(
-        self, device: str, channels: dict[str, int], address: tuple[str, int], account: tuple[str, str], *, place: int
+        self,
+        device: str,
+        channels: dict[str, int],
+        address: tuple[str, int],
+        account: tuple[str, str],
+        *,
+        place: int,
+        messages: int,
     ) -> None:
-        super().__init__(device, channels, place=place, messages=1)
+        super().__init__(device, channels, place=place, messages=messages)
         self._epoch = int(time.time())
         self._open = 0
         client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=f"plain-{device}", protocol=mqtt.MQTTv5)
@@ -183,6 +190,10 @@ class PlainSource(Source):
         self._open -= 1
 
     def _turn(self) -> None:
+        for _ in range(self._messages):
+            self._publish_one()
+
+    def _publish_one(self) -> None:
         at, reading = self.reading()
         self.note(at, [reading])
         properties = Properties(PacketTypes.PUBLISH)

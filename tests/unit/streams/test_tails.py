@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from streams.tails import Tail, Tails
+from streams.tails import STEP_ROWS, Tail, Tails
 
 SECOND = 1_000_000
 
@@ -48,11 +48,12 @@ def test_a_tail_that_no_longer_holds_is_not_used() -> None:
 
 @pytest.mark.parametrize(("ahead_rows", "history_rows", "kept"), [(0, 2, 62), (1, 2, 62), (3, 2, 64), (0, 100, 100)])
 def test_a_tail_is_no_longer_than_its_tests_look_back(ahead_rows: int, history_rows: int, kept: int) -> None:
-    tails, book = remembered(list(range(1000)), ahead_rows=ahead_rows, history_rows=history_rows)
-    tail = tails.find(1, 7, 1000 * SECOND, book)
+    tails, book = remembered(list(range(3000)), ahead_rows=ahead_rows, history_rows=history_rows)
+    tail = tails.find(1, 7, 3000 * SECOND, book)
     assert tail is not None
     assert len(tail.time) == kept
-    assert tail.time.base is None  # no view of all that was judged
+    rooms = {column.base.nbytes // column.itemsize for column in (tail.time, tail.value, tail.usable)}
+    assert rooms == {STEP_ROWS}  # not all 3,000
 
 
 def test_a_tail_that_was_cut_no_longer_counts_as_all_there_is() -> None:
