@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, cast
 from urllib.parse import quote, urlsplit
 
@@ -44,9 +45,8 @@ class Connection:
         """Send a request and give status and body."""
         service = self._service
         content = b"" if body is None else body if isinstance(body, bytes) else msgspec.json.encode(body)
-        target = quote(path, safe="/?$=&(),:;'@*%+-._~")
         head = (
-            f"{method} {service.root}/{target} HTTP/1.1\r\nHost: {service.host}:{service.port}\r\n"
+            f"{method} {service.root}/{_quoted(path)} HTTP/1.1\r\nHost: {service.host}:{service.port}\r\n"
             f"Authorization: Bearer {service.token}\r\nContent-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
         )
         if self._wire is None or self._wire.transport.is_closing():
@@ -69,6 +69,11 @@ class Connection:
         if self._wire is not None:
             self._wire.transport.close()
         self._wire = None
+
+
+@lru_cache(maxsize=100_000)
+def _quoted(path: str) -> str:
+    return quote(path, safe="/?$=&(),:;'@*%+-._~")
 
 
 class _Wire(asyncio.Protocol):
