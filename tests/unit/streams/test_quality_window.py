@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streams.quality import spans
 from streams.quality.context import judge_window
 from streams.quality.rules import (
     AttenuatedSignal,
@@ -92,3 +94,15 @@ def test_rows_that_are_not_wanted_have_no_verdict_and_the_others_the_same() -> N
     assert part == [verdict if asked else 0 for verdict, asked in zip(whole, wanted, strict=True)]
     assert part[2]
     assert part[6]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(RULES), ROWS), min_size=1, max_size=4), st.data())
+def test_spans_that_are_gone_through_and_minima_of_powers_of_two_give_the_same(segments: list[Any], data: Any) -> None:
+    asked = window(*segments, wanted=[data.draw(st.booleans()) for _, rows in segments for _ in rows])
+    verdicts: list[list[int]] = []
+    for few in (0, 10**9):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(spans, "FEW", few)
+            verdicts.append(judge_window(asked).tolist())
+    assert verdicts[0] == verdicts[1]
