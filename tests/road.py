@@ -23,7 +23,7 @@ import psycopg
 import pytest
 from needs import need
 
-from devices.gateway import Gateway
+from devices.gateway import Gateway, Pace
 from grenzregion import platform as addresses
 from grenzregion.accounts import new_device_password
 from infra.log import end_offsets, topic_id
@@ -221,11 +221,19 @@ class Platform:
             return places.mqtt_device.user, places.mqtt_device.password
         return f"{tenant}/{device}", new_device_password(places, f"{tenant}/{device}")
 
-    def gateway(self, device: str, folder: Path, *, tenant: str = "default", account: tuple[str, str] | None = None) -> Gateway:
+    def gateway(
+        self,
+        device: str,
+        folder: Path,
+        *,
+        tenant: str = "default",
+        account: tuple[str, str] | None = None,
+        pace: Pace | None = None,
+    ) -> Gateway:
         user, password = account or self.account(device, tenant=tenant)
         return Gateway(
             "127.0.0.1", self.mqtt_port, outbox=folder / f"{tenant}-{device}.sqlite", device=device, tenant=tenant,
-            username=user, password=password,
+            username=user, password=password, pace=pace,
         )  # fmt: skip
 
     @contextlib.contextmanager
