@@ -19,7 +19,7 @@ from stage import Scenario, Stage
 from theatre import Theatre
 
 PAUSE_S = (1.0, 20.0)  # between recovery and the next kill
-SAMPLE_S = 10.0
+SAMPLE_S = 2.0  # a batch under way adds 8 MB for a moment: of a sample every ten seconds, half an hour told the slope to 0.8 MB/h
 SAVE_S = 60.0
 MEMORY_S = 1_800.0  # what comes before, in a long soak, is warm-up
 QUICK = 4  # messages in a turn of the device without an outbox: the six hours that tests look back on are full after nine minutes
