@@ -180,11 +180,13 @@ async def test_any_selection_that_is_subscribed_to_is_told_where_the_broker_tell
 
 @pytest.mark.parametrize("database", ["local"], indirect=True)
 async def test_nothing_is_published_that_nobody_ever_subscribed_to(
-    client: httpx.AsyncClient, notifier: Notifier, subscriber: Subscriber
+    client: httpx.AsyncClient, notifier: Notifier, subscriber: Subscriber, database: str
 ) -> None:
     subscriber.subscribe("region/1/+/+/receipt")
     await post(client, "Things", THING)
     await post(client, "Datastreams(1)/Observations", {"result": 1})
+    with psycopg.connect(database, autocommit=True) as connection:  # else the Thing's Sensor may be told of after all
+        until(lambda: connection.execute("SELECT count(*) FROM notice").fetchone() == (0,), "notices wait")
     subscriber.subscribe("v1.1/Sensors")
     await post(client, "Sensors", SENSOR)
     subscriber.next("v1.1/Sensors")
