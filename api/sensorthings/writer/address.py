@@ -29,16 +29,20 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Collection:
-    """Where a new entity goes: its set, and the relation of `parent` that leads there; both None: the set itself.
+class Relation:
+    """How `parent` leads to a new entity; `inverse` is the relation's name as seen from there, empty where it has none."""
 
-    `inverse` is the relation's name as seen from the new entity, empty where it has none.
-    """
+    parent: Existing
+    navigation: Navigation
+    inverse: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collection:
+    """Where a new entity goes: its set, and the relation that leads there; None: the set itself."""
 
     entity_set: EntitySet
-    parent: Existing | None = None
-    navigation: Navigation | None = None
-    inverse: str = ""
+    relation: Relation | None = None
 
 
 def read_steps(path: str) -> list[Step]:
@@ -89,7 +93,8 @@ def _below(parent: Existing, path: str, step: Step) -> Collection:
         raise _no_create(path)
     owner, target = entity_set(parent.entity_set), target_of(navigation)
     assert owner is not None  # of an entity that is there
-    return Collection(entity_set=target, parent=parent, navigation=navigation, inverse=inverse_of(owner, navigation, target))
+    inverse = inverse_of(owner, navigation, target)
+    return Collection(entity_set=target, relation=Relation(parent=parent, navigation=navigation, inverse=inverse))
 
 
 def _from_a_set(path: str) -> tuple[EntitySet, list[Step]]:

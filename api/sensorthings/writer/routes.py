@@ -176,14 +176,13 @@ def writing_routes(writing: Writing, prefix: str) -> list[Route]:
 
 def plan_at(plan: Plan, collection: Collection, body: Any) -> Target:
     """Plan a new entity for a collection: what its address says needs not stand in its body."""
-    parent, navigation = collection.parent, collection.navigation
-    if parent is None or navigation is None:
+    relation = collection.relation
+    if relation is None:
         return plan_entity(plan, collection.entity_set, body)
-    plan.refer(parent)
-    if isinstance(navigation.join, Ranked):
+    parent, join = plan.refer(relation.parent), relation.navigation.join
+    if isinstance(join, Ranked):
         raise InvalidEntityError("a MultiDatastream keeps the ObservedProperties it was made with")
-    root = plan_entity(plan, collection.entity_set, body, given={collection.inverse: parent})
-    if isinstance(navigation.join, Through):
-        join = navigation.join
+    root = plan_entity(plan, collection.entity_set, body, given={relation.inverse: parent})
+    if isinstance(join, Through):
         plan.pair(join.table, {join.own: parent, join.other: root})
     return root
