@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -41,9 +42,8 @@ class Metrics:
     registry: CollectorRegistry = field(default_factory=_registry)
     requests: Counter = field(init=False)
     seconds: Histogram = field(init=False)
+    created: Callable[[str], Counter] = field(init=False)  # by entity set
     batch: Histogram = field(init=False)
-    _created: Counter = field(init=False)
-    _kept: dict[str, Counter] = field(default_factory=dict[str, Counter])  # by entity set, as `Measure` keeps its own
 
     def __post_init__(self) -> None:
         """Register every metric under its name."""
@@ -57,20 +57,14 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
-        self._created = Counter("grenzregion_api_created", "entities created, by entity set", ["set"], registry=self.registry)
+        created = Counter("grenzregion_api_created", "entities created, by entity set", ["set"], registry=self.registry)
+        self.created = cache(created.labels)  # to look one up by its label costs more than to count
         self.batch = Histogram(
             "grenzregion_api_store_batch",
             "Observations of one request that were handed to the store",
             buckets=(1, 10, 100, 1_000, 10_000),
             registry=self.registry,
         )
-
-    def created(self, name: str, count: int) -> None:
-        """Count new entities of a set."""
-        kept = self._kept.get(name)
-        if kept is None:
-            kept = self._kept[name] = self._created.labels(name)
-        kept.inc(count)
 
     def watch_pools(self, figures: PoolFigures) -> None:
         """Show the connection pools: `figures` gives psycopg_pool's statistics by the pool's name."""

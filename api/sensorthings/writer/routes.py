@@ -57,7 +57,7 @@ class Writing:
         self.guard.require_writer(request.headers)
         rows = read_arrays(await read_json(request), self.creator.clock())
         answers, created = await store_arrays(rows, self.creator.store(), f"{self.root}/Observations")
-        self.metrics.created("Observations", created)
+        self.metrics.created("Observations").inc(created)
         self.metrics.batch.observe(len(rows))
         return Response(msgspec.json.encode(answers), status_code=201, media_type="application/json")
 
@@ -72,7 +72,7 @@ class Writing:
         plan = Plan()
         created = await self.creator.create(plan, plan_at(plan, collection, await read_json(request)))
         for name, rows in plan.rows.items():
-            self.metrics.created(name, len(rows))
+            self.metrics.created(name).inc(len(rows))
         if "Observations" in plan.rows:
             self.metrics.batch.observe(len(plan.rows["Observations"]))
         return await self._created(entity_set, created, minimal="return=minimal" in request.headers.get("prefer", ""))
