@@ -9,16 +9,14 @@ import hmac
 import json
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from email import message_from_bytes
-from email.policy import default
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import psycopg
 import pytest
-from aiosmtpd.controller import Controller
+from mail_server import mail_server
 from pydantic import SecretStr
 
 from infra.servers.server import free_port
@@ -291,35 +289,6 @@ async def test_a_lease_that_ran_out_is_taken_by_another_and_the_late_one_changes
         hooks.released.set()
         assert await task
     assert table.left("last_error, attempts") == [("of another", 2)]
-
-
-class Letters:  # its methods' names are aiosmtpd's
-    """An SMTP server's handler: refuses readers as told, keeps what it took."""
-
-    def __init__(self) -> None:
-        self.taken: list[Any] = []
-        self.refusals: dict[str, str] = {}
-
-    async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:  # noqa: N802
-        if address in self.refusals:
-            return self.refusals[address]
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802
-        self.taken.append((envelope.rcpt_tos, message_from_bytes(envelope.content, policy=default)))
-        return "250 OK"
-
-
-@contextmanager
-def mail_server() -> Iterator[tuple[Letters, int]]:
-    letters, port = Letters(), free_port()
-    controller = Controller(letters, hostname="127.0.0.1", port=port, ready_timeout=30)
-    controller.start()
-    try:
-        yield letters, port
-    finally:
-        controller.stop()
 
 
 async def test_mails_come_in_the_readers_languages_and_refusals_are_kept_apart(table: Table) -> None:
