@@ -5,26 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from reading import ROOT, Asking, asking, fill
+from reading import ROOT, Asking
 
 from api.sensorthings.odata import formats
 from api.sensorthings.odata.build import Access
 from api.sensorthings.odata.errors import MalformedQueryError
 
-pytestmark = pytest.mark.integration
-
-
-@pytest.fixture(scope="module")
-def region(servers: Any) -> Iterator[Asking]:
-    with servers.database("embedded") as url:
-        fill(url)
-        with asking(url) as asked:
-            yield asked
+pytestmark = [pytest.mark.integration, pytest.mark.parametrize("region_url", ["embedded"], indirect=True)]
 
 
 def whole(region: Asking, url: str) -> str:

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from reading import ROOT, Asking, asking, fill
+from reading import ROOT, Asking
 
 from api.sensorthings.odata.errors import MalformedQueryError
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.parametrize("region_url", ["embedded"], indirect=True)]
 
 BRIDGE, QUOTED = "Bridge", 'O\'Neil "quoted" \\'
-
-
-@pytest.fixture(scope="module")
-def region(servers: Any) -> Iterator[Asking]:
-    with servers.database("embedded") as url:
-        fill(url)
-        with asking(url) as asked:
-            yield asked
 
 
 @pytest.mark.parametrize(
