@@ -60,8 +60,8 @@ def healthy(chosen: list[Mutant], tree: Path) -> list[str]:
     """Run all tests without a mutant."""
     copy_tree(tree)
     tests = sorted({test for mutant in chosen for test in mutant.tests})
-    code, failed, broken, said = run(tree, tests)
-    red = ", ".join(failed | broken) or said[-2000:]
+    code, said = run(tree, tests)
+    red = ", ".join(named("FAILED", said) | named("ERROR", said)) or said[-2000:]
     return [] if code == 0 else [f"without a mutant the tests are not green (exit code {code}): {red}"]
 
 
@@ -70,27 +70,28 @@ def alive(mutant: Mutant, tree: Path) -> list[str]:
     copy_tree(tree)
     try:
         mutant.apply(tree)
-        code, failed, broken, said = run(tree, list(mutant.tests))
+        code, said = run(tree, list(mutant.tests))
     except DoesNotApplyError as error:
         return [str(error)]
     finally:
         shutil.rmtree(tree)
     if code not in (0, 1):
         return [f"{mutant.name}: the tests did not run (exit code {code}): {said[-2000:]}"]
+    failed, broken = named("FAILED", said), named("ERROR", said)
     unmoved = [test for test in mutant.tests if test not in failed]
     # A fixture that fails says nothing about the mistake: a server that did not come up in time, mostly.
     return [f"{mutant.name}: {'could not be judged' if test in broken else 'not noticed'} by {test}" for test in unmoved]
 
 
-def run(tree: Path, tests: list[str]) -> tuple[int, set[str], set[str], str]:
-    """Exit code, the tests that failed and those whose fixtures did (without parameters), and what pytest said."""
+def run(tree: Path, tests: list[str]) -> tuple[int, str]:
+    """Exit code, and what pytest said."""
     environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
     environment.setdefault("GRENZREGION_SERVERS_DIR", str(ROOT / "servers"))
     environment.pop("GRENZREGION_REQUIRE_LOCAL", None)
     # No server set: a test of a unit; `embedded` in the name of a test's parameter: this set. `local` is left out.
     command = [sys.executable, "-m", "pytest", "-q", "--tb=short", "-rfE", "-p", "no:cacheprovider", "-k", "not local", *tests]
     done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, timeout=LIMIT_S, check=False)
-    return done.returncode, named("FAILED", done.stdout), named("ERROR", done.stdout), done.stdout + done.stderr
+    return done.returncode, done.stdout + done.stderr
 
 
 def named(outcome: str, said: str) -> set[str]:
